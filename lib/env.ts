@@ -1,0 +1,47 @@
+/**
+ * Everything that the replicator takes from the outside world beside its store and its network.
+ * A simulator passes its own, with a virtual clock and seeded randomness.
+ */
+export interface Environment {
+  /** Monotonic milliseconds. */
+  now (): number
+  /** Calls `fn` once, not before `delayMs` milliseconds. Does not keep a process alive by itself. */
+  setTimer (fn: () => void, delayMs: number): Timer
+  /** Calls `fn` when the current turn of the event loop is over. */
+  nextTurn (fn: () => void): void
+  /** Unpredictable bytes, for ids. */
+  randomBytes (length: number): Uint8Array
+}
+
+export interface Timer {
+  cancel (): void
+}
+
+const nextTurn: (fn: () => void) => void = typeof setImmediate === 'function'
+  ? (fn) => { setImmediate(fn) }
+  : viaMessageChannel()
+
+export const realEnvironment: Environment = {
+  now: () => performance.now(),
+  setTimer (fn, delayMs) {
+    const timer = setTimeout(fn, delayMs) as unknown as { unref? (): void }
+    timer.unref?.()
+    return { cancel () { clearTimeout(timer as unknown as ReturnType<typeof setTimeout>) } }
+  },
+  nextTurn,
+  randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length))
+}
+
+// Browsers have no setImmediate, and their setTimeout waits 4 ms when nested.
+function viaMessageChannel (): (fn: () => void) => void {
+  if (typeof MessageChannel !== 'function') return (fn) => { setTimeout(fn, 0) }
+
+  const queue: Array<() => void> = []
+  const channel = new MessageChannel()
+  channel.port1.onmessage = () => queue.shift()?.()
+
+  return (fn) => {
+    queue.push(fn)
+    channel.port2.postMessage(null)
+  }
+}

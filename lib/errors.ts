@@ -1,0 +1,92 @@
+/**
+ * Every error that this package rejects with or emits carries one of these stable codes. Each is a
+ * heading in the README, with its cause and what to do about it.
+ */
+export const codes = {
+  /** The replicator (or its database) was closed. */
+  closed: 'LEVEL_REPLICATOR_CLOSED',
+  /** The write, read or wait took longer than its time-out. */
+  timeout: 'LEVEL_TIMEOUT',
+  /** Peers without which no write can commit have failed for good (`failAfter`). */
+  unreachable: 'LEVEL_CONSENSUS_UNREACHABLE',
+  /** The bounded queue of writes is full. */
+  queueFull: 'LEVEL_QUEUE_FULL',
+  /** A key, value or batch is larger than the limits. */
+  tooLarge: 'LEVEL_TOO_LARGE',
+  /** The key lies in the key space that is reserved for the replicator. */
+  reservedKey: 'LEVEL_RESERVED_KEY',
+  /** A read waited for an undecided write on its key, and the write stayed undecided. */
+  inDoubt: 'LEVEL_IN_DOUBT',
+  /** The write was withdrawn before it got a position in the log. */
+  withdrawn: 'LEVEL_WITHDRAWN',
+  /** The last record of the log is incomplete. */
+  logTorn: 'LEVEL_LOG_TORN',
+  /** A record of the log or of the replicator's own state fails its checksum or is missing. */
+  logCorrupt: 'LEVEL_LOG_CORRUPT',
+  /** The reserved key space was written by a newer version of this package. */
+  logFormat: 'LEVEL_LOG_FORMAT',
+  /** The store refused an append or an apply: this node has stopped taking part. */
+  storeFailed: 'LEVEL_STORE_FAILED',
+  /** What the option asks for is not there (yet), or the database cannot do it. */
+  notSupported: 'LEVEL_NOT_SUPPORTED',
+  /** The database is already wrapped by a replicator. */
+  alreadyWrapped: 'LEVEL_ALREADY_WRAPPED',
+  /** The peer belongs to another cluster. */
+  clusterMismatch: 'LEVEL_CLUSTER_MISMATCH',
+  /** The peer is not a member of this cluster, or we are none of its cluster. */
+  notMember: 'LEVEL_NOT_MEMBER',
+  /** The peer speaks no version of the protocol that we speak. */
+  version: 'LEVEL_PROTOCOL_VERSION',
+  /** The peer sent what the protocol does not allow. */
+  protocol: 'LEVEL_PROTOCOL_ERROR',
+  /** The connection to a peer was lost. */
+  connectionLost: 'LEVEL_CONNECTION_LOST',
+  /** The address dialled is our own. */
+  self: 'LEVEL_SELF_CONNECT',
+  /** A second connection to a peer that is connected already. */
+  duplicate: 'LEVEL_DUPLICATE_CONNECTION',
+  /** Two founding nodes hold different data. */
+  dataConflict: 'LEVEL_DATA_CONFLICT',
+  /** A start of this node id older than one seen, or a second live one: a copied or restored disk. */
+  staleIdentity: 'LEVEL_STALE_IDENTITY'
+} as const
+
+export type ErrorCode = typeof codes[keyof typeof codes]
+
+/**
+ * What is known about a write that rejected: `'aborted'` means that it is not applied and never
+ * will be, on any node; `'unknown'` means that it may or may not be.
+ */
+export type Outcome = 'aborted' | 'unknown'
+
+export interface ReplicatorErrorOptions {
+  cause?: unknown
+  outcome?: Outcome
+  /** Identifies the write in the cluster: `<origin id>:<number>`. */
+  transaction?: string
+}
+
+export class ReplicatorError extends Error {
+  readonly code: ErrorCode
+  /** Only on errors of writes. */
+  declare readonly outcome?: Outcome
+  /** Only on errors of writes that were submitted. */
+  declare readonly transaction?: string
+
+  constructor (code: ErrorCode, message: string, options: ReplicatorErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'ReplicatorError'
+    this.code = code
+    if (options.outcome !== undefined) this.outcome = options.outcome
+    if (options.transaction !== undefined) this.transaction = options.transaction
+  }
+}
+
+/** A broken invariant. It is a bug in this package, so the replicator stops rather than guess. */
+export class AssertionError extends Error {
+  override readonly name = 'AssertionError'
+}
+
+export function assert (condition: unknown, message: string): asserts condition {
+  if (condition !== true && (condition === false || !condition)) throw new AssertionError(message)
+}

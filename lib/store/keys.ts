@@ -1,0 +1,22 @@
+/**
+ * The reserved key space: all keys that begin with eight 0xff bytes, which are also the last in key order. No UTF-8
+ * text has such a byte, and no random key hits it (2^-64). See `spec/storage.md`.
+ */
+export const RESERVED: Uint8Array = new Uint8Array(8).fill(0xff)
+
+/** True if `key` lies in the reserved key space. */
+export function isReserved (key: Uint8Array): boolean {
+  if (key.byteLength < 8) return false
+  for (let i = 0; i < 8; i++) if (key[i] !== 0xff) return false
+  return true
+}
+
+/** Bytewise comparison, shorter first: the order of LevelDB, IndexedDB and memory-level. */
+export function compareKeys (a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.byteLength, b.byteLength)
+  for (let i = 0; i < length; i++) {
+    const difference = (a[i] as number) - (b[i] as number)
+    if (difference !== 0) return difference
+  }
+  return a.byteLength - b.byteLength
+}

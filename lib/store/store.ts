@@ -1,0 +1,15 @@
+import type { Operation } from '../wire/operations.ts'
+import type { ByteRange } from './gate.ts'
+
+/**
+ * The raw storage below a wrapped database, in bytes: the only way in which the replicator itself reads and
+ * writes. Keys are as the user's database sees them (relative to it, if it is a sublevel); they may lie in the
+ * reserved space.
+ */
+export interface Store {
+  /** Applies all or nothing. With `sync`, resolves when it is on stable storage, as far as the store can. */
+  batch (operations: readonly Operation[], options: { sync: boolean }): Promise<void>
+  get (key: Uint8Array): Promise<Uint8Array | undefined>
+  /** In key order, in chunks of at most `size` entries, from one snapshot where the store has them. */
+  entries (range: ByteRange, size?: number): AsyncIterable<Array<[key: Uint8Array, value: Uint8Array]>>
+}
