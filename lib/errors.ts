@@ -27,6 +27,8 @@ export const codes = {
   logFormat: 'LEVEL_LOG_FORMAT',
   /** The store refused an append or an apply: this node has stopped taking part. */
   storeFailed: 'LEVEL_STORE_FAILED',
+  /** An invariant is broken: a bug in this package. This node has stopped taking part. */
+  internal: 'LEVEL_INTERNAL',
   /** What the option asks for is not there (yet), or the database cannot do it. */
   notSupported: 'LEVEL_NOT_SUPPORTED',
   /** The database is already wrapped by a replicator. */

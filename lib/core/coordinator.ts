@@ -1,0 +1,261 @@
+import type { Entry, Group, MemberId } from './entry.ts'
+import { entryBytes, lastPosition } from './entry.ts'
+import type { Host } from './host.ts'
+import type { LogTail } from './log-tail.ts'
+import type { LogOutline, Message } from './messages.ts'
+import type { OriginTable } from './origins.ts'
+import type { View } from './view.ts'
+import { commitPoint } from './view.ts'
+
+export interface CoordinatorLimits {
+  /** A group takes entries up to this many bytes; a single larger entry makes a group of its own. */
+  readonly groupBytesMax: number
+  /** No group is formed while the entries that are not yet applied here take more than this. */
+  readonly tailBytesMax: number
+}
+
+export interface CoordinatorHost extends Host {
+  readonly tail: LogTail
+  /** Appends a group that this coordinator has made. */
+  append (group: Group, then: () => void): void
+  /** All up to here is committed. */
+  commit (position: number): void
+}
+
+/** How far one other member is. */
+interface Follower {
+  /**
+   * 'away': no session. 'asked': the view is sent. 'loading': groups are being read from the log for it. 'waiting':
+   * for its receipt of those. 'streaming': every group is sent as it is made.
+   */
+  state: 'away' | 'asked' | 'loading' | 'waiting' | 'streaming'
+  /** The position to send next. */
+  next: number
+  /** It has installed the view. */
+  installed: boolean
+  /** The end that it acknowledged in this epoch after that: its vote. */
+  vote: number
+  /** The committed point that it was told last. */
+  told: number
+}
+
+/**
+ * Leads one epoch: gives positions, sends phase one, counts votes, tells phase two. Made when the view has been opened
+ * durably, by the one process that may lead it. See `spec/protocol.md`, "A write".
+ */
+export class Coordinator {
+  readonly view: View
+  /** The end of the log with which the view was opened. */
+  readonly openEnd: number
+
+  readonly #host: CoordinatorHost
+  readonly #limits: CoordinatorLimits
+  /** The table of origins at the end of the log. */
+  readonly #table: OriginTable
+  readonly #followers = new Map<MemberId, Follower>()
+  /** Taken, in this order, and without a position yet. Bounded by the windows of the origins. */
+  #incoming: Entry[] = []
+  /** The highest number taken of each origin, where it is above the table's. */
+  readonly #taken = new Map<number, number>()
+  #ownEnd: number
+  #committed: number
+  #seeded: boolean
+  #deposed = false
+
+  constructor (host: CoordinatorHost, view: View, table: OriginTable, committed: number, seeded: boolean, limits: CoordinatorLimits) {
+    this.#host = host
+    this.view = view
+    this.#table = table
+    this.#limits = limits
+    this.#committed = committed
+    this.#seeded = seeded
+    this.openEnd = host.tail.end.position
+    this.#ownEnd = this.openEnd
+    for (const id of view.members) {
+      if (id !== host.self) this.#followers.set(id, { state: 'away', next: 0, installed: false, vote: 0, told: 0 })
+    }
+    this.#count()
+  }
+
+  /** True while every member follows: only then are new entries made. */
+  get complete (): boolean {
+    for (const follower of this.#followers.values()) {
+      if (follower.state !== 'streaming' || !follower.installed) return false
+    }
+    return true
+  }
+
+  /** This node has promised a later epoch: nothing commits from votes any more. */
+  depose (): void {
+    this.#deposed = true
+  }
+
+  onUp (peer: MemberId): void {
+    const follower = this.#followers.get(peer)
+    if (follower === undefined) return
+    follower.state = 'asked'
+    follower.told = 0
+    this.#host.send(peer, { type: 'view', view: this.view })
+  }
+
+  onDown (peer: MemberId): void {
+    const follower = this.#followers.get(peer)
+    if (follower !== undefined) follower.state = 'away'
+  }
+
+  onFollow (peer: MemberId, outline: LogOutline): void {
+    const follower = this.#followers.get(peer)
+    if (follower === undefined || follower.state !== 'asked') return
+
+    const common = this.#host.tail.common(outline)
+    this.#host.send(peer, { type: 'sync', epoch: this.view.epoch, common, openEnd: this.openEnd })
+    follower.next = common + 1
+    this.#feed(peer, follower)
+  }
+
+  onLoaded (peer: MemberId, from: number, groups: readonly Group[]): void {
+    const follower = this.#followers.get(peer)
+    if (follower?.state !== 'loading' || follower.next !== from) return
+    for (const group of groups) this.#prepare(peer, follower, group)
+    // The next chunk goes out when this one has arrived.
+    follower.state = 'waiting'
+  }
+
+  onAck (peer: MemberId, end: number, installed: boolean): void {
+    const follower = this.#followers.get(peer)
+    if (follower === undefined || follower.state === 'away' || follower.state === 'asked') return
+    if (end > this.#host.tail.end.position) {
+      this.#host.emit({ type: 'disconnect', peer, reason: 'acknowledges what was never sent' })
+      return
+    }
+
+    if (follower.state === 'waiting' && end >= follower.next - 1) this.#feed(peer, follower)
+    if (!installed) return
+
+    follower.installed = true
+    if (end <= follower.vote) return
+    follower.vote = end
+    this.#count()
+  }
+
+  onOpen (node: MemberId, start: number): void {
+    const same = (entry: Entry): boolean => entry.kind === 'open' && entry.node === node && entry.start === start
+    if (this.#table.find(node, start) !== undefined || this.#incoming.some(same)) return
+    this.#incoming.push({ kind: 'open', node, start })
+  }
+
+  onSubmit (node: MemberId, message: Message & { type: 'submit' }): void {
+    const row = this.#table.get(message.origin)
+    if (row === undefined || row.node !== node) return
+    if (!this.#seeded && node !== this.view.seeder) return
+
+    let number = message.first - 1
+    for (const { body, operations, seeded } of message.writes) {
+      number++
+      // At most once: a number at or below the highest is in the log already, or never will be.
+      if (number <= this.#highest(message.origin)) continue
+      this.#taken.set(message.origin, number)
+      const origin = message.origin
+      this.#incoming.push(seeded ? { kind: 'seeded', origin, number } : { kind: 'write', origin, number, body, operations })
+    }
+  }
+
+  onWithdraw (node: MemberId, origin: number, number: number): void {
+    const row = this.#table.get(origin)
+    if (row === undefined || row.node !== node) return
+
+    const skip: Entry = { kind: 'skip', origin, number, reason: 'withdrawn' }
+    const index = this.#incoming.findIndex(entry => entry.kind === 'write' && entry.origin === origin && entry.number === number)
+    if (index !== -1) {
+      this.#incoming[index] = skip
+    } else if (number > this.#highest(origin)) {
+      this.#taken.set(origin, number)
+      this.#incoming.push(skip)
+    }
+  }
+
+  /** The end of a turn: what came in forms groups; who was not told the committed point by one is told it now. */
+  flush (): void {
+    if (this.#incoming.length > 0 && this.complete) this.#formGroups()
+
+    for (const [peer, follower] of this.#followers) {
+      if (follower.state === 'streaming' && follower.told < this.#committed) {
+        follower.told = this.#committed
+        this.#host.send(peer, { type: 'commit', epoch: this.view.epoch, committed: this.#committed })
+      }
+    }
+  }
+
+  #highest (origin: number): number {
+    return this.#taken.get(origin) ?? this.#table.get(origin)?.highest ?? 0
+  }
+
+  #formGroups (): void {
+    const { tail } = this.#host
+    let used = 0
+
+    while (used < this.#incoming.length && tail.bytes < this.#limits.tailBytesMax) {
+      const first = tail.end.position + 1
+      const entries: Entry[] = []
+      let bytes = 0
+
+      for (; used < this.#incoming.length; used++) {
+        const entry = this.#incoming[used] as Entry
+        bytes += entryBytes(entry)
+        if (bytes > this.#limits.groupBytesMax && entries.length > 0) break
+        // An id may have left the table since its number was taken.
+        if (entry.kind !== 'open' && this.#table.get(entry.origin) === undefined) continue
+        this.#table.take(first + entries.length, entry)
+        if (entry.kind === 'seeded') this.#seeded = true
+        entries.push(entry)
+      }
+
+      if (entries.length > 0) this.#append({ epoch: this.view.epoch, first, entries })
+    }
+
+    this.#incoming = this.#incoming.slice(used)
+    if (this.#incoming.length === 0) this.#taken.clear()
+  }
+
+  #append (group: Group): void {
+    const end = lastPosition(group)
+    this.#host.append(group, () => {
+      this.#ownEnd = end
+      this.#count()
+    })
+    for (const [peer, follower] of this.#followers) {
+      if (follower.state === 'streaming') this.#prepare(peer, follower, group)
+    }
+  }
+
+  #prepare (peer: MemberId, follower: Follower, group: Group): void {
+    follower.next = lastPosition(group) + 1
+    follower.told = this.#committed
+    this.#host.send(peer, { type: 'prepare', epoch: this.view.epoch, committed: this.#committed, group })
+  }
+
+  /** Sends a follower what it lacks: from memory, or else from the log on disk. */
+  #feed (peer: MemberId, follower: Follower): void {
+    const { tail } = this.#host
+    if (follower.next <= tail.base) {
+      follower.state = 'loading'
+      this.#host.emit({ type: 'load', to: peer, from: follower.next })
+      return
+    }
+    tail.visit(follower.next - 1, (group) => {
+      this.#prepare(peer, follower, group)
+      return true
+    })
+    follower.state = 'streaming'
+  }
+
+  #count (): void {
+    if (this.#deposed) return
+    const votes = [this.#ownEnd]
+    for (const follower of this.#followers.values()) votes.push(follower.vote)
+    const committed = commitPoint(votes)
+    if (committed <= this.#committed) return
+    this.#committed = committed
+    this.#host.commit(committed)
+  }
+}

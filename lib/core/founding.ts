@@ -1,0 +1,51 @@
+import type { MemberId } from './entry.ts'
+import type { Founding } from './messages.ts'
+
+export type FoundingDecision =
+  /** Not yet; `why` is for people. */
+  | { readonly found: false, readonly why: string }
+  /** These founders hold different data: somebody has to decide. */
+  | { readonly found: false, readonly why: string, readonly conflict: true }
+  | { readonly found: true, readonly members: readonly MemberId[], readonly seeder: MemberId | null }
+
+/**
+ * Who may found a cluster together: the largest set of nodes that are all connected with one another, whose configured
+ * addresses all lead into the set, and which is large enough for the `minConsensus` of each. A node that is merely
+ * connected, and whose own conditions are not met, does not hold up the others.
+ */
+export function decideFounding (self: MemberId, statements: ReadonlyMap<MemberId, Founding>): FoundingDecision {
+  const set = new Map(statements)
+
+  // Whoever lacks something cannot be a founder now, and neither can those that require it.
+  for (let changed = true; changed;) {
+    changed = false
+    for (const [id, statement] of set) {
+      const complete = statement.unresolved === 0 &&
+        statement.required.every(required => set.has(required)) &&
+        set.size > statement.minConsensus
+      if (!complete) {
+        set.delete(id)
+        changed = true
+      }
+    }
+  }
+
+  if (!set.has(self)) return { found: false, why: 'waiting for configured peers' }
+
+  const members = [...set.keys()].sort()
+  for (const [id, statement] of set) {
+    if (!members.every(other => other === id || statement.connected.includes(other))) {
+      return { found: false, why: 'waiting for the founders to connect with one another' }
+    }
+  }
+
+  const withData = members.filter(id => set.get(id)?.data !== '')
+  const digests = new Set(withData.map(id => set.get(id)?.data))
+  if (digests.size > 1) {
+    return { found: false, conflict: true, why: `${withData.length} founding nodes hold different data` }
+  }
+
+  // Data that all founders hold alike are where they should be. Else one of those that have them writes them into the log.
+  const seeder = withData.length === members.length ? null : withData[0] ?? null
+  return { found: true, members, seeder }
+}

@@ -1,0 +1,124 @@
+import { assert } from '../errors.ts'
+import type { Group, LogName } from './entry.ts'
+import { emptyLog, groupBytes, lastPosition } from './entry.ts'
+import type { LogOutline } from './messages.ts'
+
+/**
+ * What the core knows of this node's log: the groups after *applied* themselves, and the outline of all of it.
+ */
+export class LogTail {
+  /** Groups with entries after `base`, in order. */
+  #groups: Group[] = []
+  /** Groups before this index are dropped already (the array is compacted now and then). */
+  #head = 0
+  /** The last position of each epoch, oldest first. */
+  #runs: LogName[]
+  #base: number
+  #bytes = 0
+
+  /** `runs` outlines the whole log up to `base`; its last run must end there. */
+  constructor (base: number, runs: readonly LogName[]) {
+    this.#base = base
+    this.#runs = [...runs]
+    assert(this.end.position === base, 'the outline ends at the base')
+  }
+
+  /** Everything up to here is dropped from memory. */
+  get base (): number {
+    return this.#base
+  }
+
+  get end (): LogName {
+    return this.#runs[this.#runs.length - 1] ?? emptyLog
+  }
+
+  /** Of the groups in memory. */
+  get bytes (): number {
+    return this.#bytes
+  }
+
+  append (group: Group): void {
+    const end = this.end
+    assert(group.entries.length > 0, 'a group is not empty')
+    assert(group.first === end.position + 1, 'a group follows the end of the log')
+    assert(group.epoch >= end.epoch, 'epochs never go back in a log')
+
+    this.#groups.push(group)
+    this.#bytes += groupBytes(group)
+    const name = { position: lastPosition(group), epoch: group.epoch }
+    if (end.epoch === group.epoch && this.#runs.length > 0) this.#runs[this.#runs.length - 1] = name
+    else this.#runs.push(name)
+  }
+
+  /** The groups in memory after `position`, oldest first, until `take` returns false. */
+  visit (position: number, take: (group: Group) => boolean): void {
+    for (let i = this.#indexAfter(position); i < this.#groups.length; i++) {
+      if (!take(this.#groups[i] as Group)) return
+    }
+  }
+
+  /** Forgets groups up to `position`, a group's end. */
+  drop (position: number): void {
+    while (this.#head < this.#groups.length) {
+      const group = this.#groups[this.#head] as Group
+      if (lastPosition(group) > position) break
+      this.#bytes -= groupBytes(group)
+      this.#head++
+    }
+    this.#base = Math.max(this.#base, position)
+
+    // Shifting an array once per group would cost its length each time.
+    if (this.#head > 1024 || this.#head === this.#groups.length) {
+      this.#groups = this.#groups.slice(this.#head)
+      this.#head = 0
+    }
+  }
+
+  /** Removes what is after `position`, a group's end, and returns it. */
+  cut (position: number): Group[] {
+    assert(position >= this.#base, 'nothing that is applied is cut')
+    const index = this.#indexAfter(position)
+    const removed = this.#groups.splice(index)
+    for (const group of removed) this.#bytes -= groupBytes(group)
+
+    while (this.#runs.length > 0) {
+      const previous = this.#runs[this.#runs.length - 2] ?? emptyLog
+      if (this.end.position <= position) break
+      if (previous.position >= position) this.#runs.pop()
+      else {
+        this.#runs[this.#runs.length - 1] = { position, epoch: this.end.epoch }
+        break
+      }
+    }
+    return removed
+  }
+
+  outline (committed: number): LogOutline {
+    return { base: committed, runs: this.#runs.filter(run => run.position > committed).slice(-64) }
+  }
+
+  /**
+   * The last position up to which another log is certainly the same as this one. Names that both have are common,
+   * and so is what is committed.
+   */
+  common (other: LogOutline): number {
+    for (let i = other.runs.length - 1; i >= 0; i--) {
+      const theirs = other.runs[i] as LogName
+      const ours = this.#runs.find(run => run.epoch === theirs.epoch)
+      if (ours !== undefined) return Math.max(other.base, Math.min(theirs.position, ours.position))
+    }
+    return Math.min(other.base, this.end.position)
+  }
+
+  // The groups in memory are consecutive, so a binary search finds the first that ends after a position.
+  #indexAfter (position: number): number {
+    let low = this.#head
+    let high = this.#groups.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (lastPosition(this.#groups[middle] as Group) <= position) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}

@@ -1,0 +1,131 @@
+import type { Group } from './entry.ts'
+import { lastPosition } from './entry.ts'
+import type { Host } from './host.ts'
+import type { LogTail } from './log-tail.ts'
+import type { Message } from './messages.ts'
+import type { View } from './view.ts'
+
+export interface ParticipantHost extends Host {
+  readonly tail: LogTail
+  /** The highest position that this node knows to be committed. */
+  readonly committed: number
+  /** Appends a group of another's making. With `view`, that view is installed in the same atomic step. */
+  append (group: Group, then: () => void, view: View | null, cut: number | null): void
+  cut (position: number): void
+  commit (position: number): void
+  onInstalled (participant: Participant): void
+}
+
+/**
+ * Follows the coordinator of one epoch: brings the log into line, installs the view, appends, votes. Made when the
+ * coordinator of the promised epoch says that it has opened it. See `spec/protocol.md`, "Views".
+ */
+export class Participant {
+  readonly view: View
+  readonly #host: ParticipantHost
+  #phase: 'asked' | 'syncing' | 'installed' = 'asked'
+  /** True once the view is durable here, whatever the session does. */
+  #durable: boolean
+  #openEnd = 0
+  /** To be cut together with the next step that is persisted. */
+  #cut: number | null = null
+  /** The durable end, and the one acknowledged. */
+  #end = 0
+  #acknowledged = 0
+
+  constructor (host: ParticipantHost, view: View, installed: boolean) {
+    this.#host = host
+    this.view = view
+    this.#durable = installed
+    this.#end = 0
+    host.send(view.coordinator, { type: 'follow', epoch: view.epoch, outline: host.tail.outline(host.committed) })
+  }
+
+  /** In line with the coordinator and allowed to vote. */
+  get installed (): boolean {
+    return this.#phase === 'installed'
+  }
+
+  onSync (message: Message & { type: 'sync' }): void {
+    if (this.#phase !== 'asked') return
+    const { tail, committed } = this.#host
+    const end = tail.end.position
+
+    if (message.common > end || message.common < committed || (this.#durable && message.common < end)) {
+      this.#host.emit({ type: 'disconnect', peer: this.view.coordinator, reason: 'asks to cut what is committed' })
+      return
+    }
+
+    this.#phase = 'syncing'
+    this.#openEnd = message.openEnd
+    if (message.common < end) {
+      this.#host.cut(message.common)
+      this.#cut = message.common
+    }
+
+    // All that this log holds was durable before: it is acknowledged as soon as the view is.
+    const settled = (): void => {
+      this.#end = Math.max(this.#end, message.common)
+      if (this.#durable) this.#install()
+      this.#acknowledge()
+    }
+
+    if (this.#durable && this.#cut === null) {
+      // Appends of this very process may still be on their way to the disk: wait for them, too.
+      this.#host.persist({}, settled)
+    } else if (message.common >= this.#openEnd) {
+      this.#durable = true
+      this.#host.persist({ view: this.view, cut: this.#takeCut() }, settled)
+    }
+  }
+
+  onPrepare (message: Message & { type: 'prepare' }): void {
+    if (this.#phase === 'asked') return
+    const { group } = message
+    const end = this.#host.tail.end
+
+    if (lastPosition(group) <= end.position) return
+    if (group.first !== end.position + 1 || group.epoch < end.epoch || group.epoch > this.view.epoch) {
+      this.#host.emit({ type: 'disconnect', peer: this.view.coordinator, reason: 'sends a group out of order' })
+      return
+    }
+
+    const last = lastPosition(group)
+    const installs = !this.#durable && last >= this.#openEnd
+    if (installs) this.#durable = true
+    this.#host.append(group, () => {
+      this.#end = last
+      if (installs) this.#install()
+    }, installs ? this.view : null, this.#takeCut())
+    this.#host.commit(Math.min(message.committed, last))
+  }
+
+  onCommit (committed: number): void {
+    if (this.#phase === 'asked') return
+    this.#host.commit(Math.min(committed, this.#host.tail.end.position))
+  }
+
+  /** Several persists may have become durable at once: one vote covers them. */
+  acknowledge (): void {
+    if (this.#end > this.#acknowledged) this.#acknowledge()
+  }
+
+  #acknowledge (): void {
+    this.#acknowledged = this.#end
+    this.#host.send(this.view.coordinator, {
+      type: 'ack', epoch: this.view.epoch, end: this.#end, installed: this.installed
+    })
+  }
+
+  #install (): void {
+    if (this.#phase === 'installed') return
+    this.#phase = 'installed'
+    this.#host.onInstalled(this)
+  }
+
+  #takeCut (): number | null {
+    const cut = this.#cut
+    this.#cut = null
+    return cut
+  }
+}

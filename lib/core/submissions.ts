@@ -1,0 +1,236 @@
+import type { Rejection, Settlement } from './effects.ts'
+import type { Entry, MemberId } from './entry.ts'
+import type { Host } from './host.ts'
+import type { SubmittedWrite } from './messages.ts'
+
+export interface SubmissionLimits {
+  /** How many writes, and how many bytes of them, may be submitted and undecided at a time. */
+  readonly windowWrites: number
+  readonly windowBytes: number
+  /** How long before its deadline a submitted write is withdrawn, in milliseconds. */
+  readonly withdrawMs: number
+}
+
+/** A write called here. */
+interface Submission {
+  /** Null once the caller has been told that the outcome is unknown. */
+  ticket: number | null
+  write: SubmittedWrite
+  readonly deadline: number
+  /** 0 until it is submitted for the first time. */
+  number: number
+  withdrawn: boolean
+  /** It has an entry in this node's log. */
+  logged: boolean
+}
+
+/**
+ * The origin's side of a write: numbers the writes of this process, submits them in order within a window, submits
+ * again what is unresolved after each change of session or view, and settles each caller by what the log says.
+ */
+export class Submissions {
+  readonly #host: Host
+  readonly #limits: SubmissionLimits
+  #id = 0
+  #lastNumber = 0
+  /** Not submitted yet: rejecting these is always definite. */
+  #queue: Submission[] = []
+  /** Those of a founder's own data, which go before all others and do not wait for readiness. */
+  #seeds: Submission[] = []
+  /** Submitted, by number, in order. */
+  readonly #undecided = new Map<number, Submission>()
+  #undecidedBytes = 0
+  #coordinator: MemberId | null = null
+  #epoch = 0
+  #ready = false
+
+  constructor (host: Host, limits: SubmissionLimits) {
+    this.#host = host
+    this.#limits = limits
+  }
+
+  /** The position of this process's OPEN entry; 0 until that is applied. */
+  get id (): number {
+    return this.#id
+  }
+
+  get queued (): number {
+    return this.#queue.length + this.#seeds.length
+  }
+
+  get undecided (): number {
+    return this.#undecided.size
+  }
+
+  add (ticket: number, write: SubmittedWrite, seed: boolean, deadline: number): void {
+    const submission = { ticket, write, deadline, number: 0, withdrawn: false, logged: false }
+    ;(seed ? this.#seeds : this.#queue).push(submission)
+    this.#pump()
+  }
+
+  /** A coordinator takes submissions in this epoch, and has seen none of ours in this session. */
+  connect (coordinator: MemberId, epoch: number): void {
+    this.#coordinator = coordinator
+    this.#epoch = epoch
+    if (this.#id === 0) this.#open()
+    for (const submission of this.#undecided.values()) {
+      if (!submission.logged) this.#submit(submission)
+    }
+    this.#pump()
+  }
+
+  disconnect (): void {
+    this.#coordinator = null
+  }
+
+  set ready (ready: boolean) {
+    this.#ready = ready
+    this.#pump()
+  }
+
+  /** An entry of ours is in our log. It may yet be cut: see `onCut`. */
+  onLogged (entry: Entry): void {
+    if (entry.kind === 'open' || entry.origin !== this.#id) return
+    const submission = this.#undecided.get(entry.number)
+    if (submission !== undefined) submission.logged = true
+  }
+
+  onCut (entry: Entry): void {
+    if (entry.kind === 'open' || entry.origin !== this.#id) return
+    const submission = this.#undecided.get(entry.number)
+    if (submission !== undefined) submission.logged = false
+  }
+
+  /** An entry has been applied here: the log is the only source of outcomes. */
+  onApplied (position: number, entry: Entry): void {
+    if (entry.kind === 'open') {
+      if (entry.node === this.#host.self && entry.start === this.#host.start) {
+        this.#id = position
+        this.#pump()
+      }
+      return
+    }
+    if (entry.origin !== this.#id) return
+
+    for (const [number, submission] of this.#undecided) {
+      if (number > entry.number) break
+      // A higher number of ours came first: the log never takes this one any more.
+      if (number < entry.number) this.#settle(submission, { outcome: 'aborted', why: 'withdrawn', transaction: this.#name(submission) })
+      else if (entry.kind === 'skip') this.#settle(submission, { outcome: 'aborted', why: submission.withdrawn ? 'timeout' : 'withdrawn', transaction: this.#name(submission) })
+      else this.#settle(submission, { outcome: 'committed' })
+    }
+    this.#pump()
+  }
+
+  /** Our id has left the table: nothing under it enters the log any more, so all that is not there starts anew. */
+  onForgotten (): void {
+    const again: Submission[] = []
+    for (const submission of this.#undecided.values()) {
+      if (submission.withdrawn) {
+        this.#tell(submission, { outcome: 'aborted', why: 'timeout', transaction: this.#name(submission) })
+      } else if (submission.ticket !== null) {
+        again.push(submission)
+      }
+    }
+    this.#undecided.clear()
+    this.#undecidedBytes = 0
+    this.#id = 0
+    this.#lastNumber = 0
+    this.#queue.unshift(...again)
+    if (this.#coordinator !== null) this.#open()
+  }
+
+  onTick (now: number): void {
+    this.#expire(this.#queue, now)
+    for (const submission of this.#undecided.values()) {
+      if (submission.ticket === null) continue
+      if (now >= submission.deadline) {
+        this.#tell(submission, { outcome: 'unknown', why: 'timeout', transaction: this.#name(submission) })
+      }
+      if (now >= submission.deadline - this.#limits.withdrawMs && !submission.withdrawn && !submission.logged) {
+        submission.withdrawn = true
+        this.#submit(submission)
+      }
+    }
+  }
+
+  /** Rejects everybody. What was submitted may still commit. */
+  rejectAll (why: Rejection): void {
+    const waiting = [...this.#seeds, ...this.#queue]
+    this.#queue = []
+    this.#seeds = []
+    for (const submission of waiting) this.#tell(submission, { outcome: 'aborted', why, transaction: null })
+    for (const submission of this.#undecided.values()) {
+      this.#tell(submission, { outcome: 'unknown', why, transaction: this.#name(submission) })
+      // Nobody waits for it any more, so it had better not happen.
+      if (!submission.withdrawn && !submission.logged) {
+        submission.withdrawn = true
+        this.#submit(submission)
+      }
+    }
+  }
+
+  #open (): void {
+    if (this.#coordinator === null) return
+    this.#host.send(this.#coordinator, { type: 'open', epoch: this.#epoch, start: this.#host.start })
+  }
+
+  #pump (): void {
+    if (this.#id === 0 || this.#coordinator === null) return
+    this.#submitFrom(this.#seeds)
+    if (this.#ready && this.#seeds.length === 0) this.#submitFrom(this.#queue)
+  }
+
+  /** Submits the head of a queue as far as the window allows, in one message. */
+  #submitFrom (queue: Submission[]): void {
+    const { windowWrites, windowBytes } = this.#limits
+    const writes: SubmittedWrite[] = []
+
+    for (const submission of queue) {
+      if (this.#undecided.size >= windowWrites) break
+      if (this.#undecidedBytes >= windowBytes) break
+      submission.number = ++this.#lastNumber
+      this.#undecided.set(submission.number, submission)
+      this.#undecidedBytes += submission.write.body.byteLength
+      writes.push(submission.write)
+    }
+
+    if (writes.length === 0) return
+    queue.splice(0, writes.length)
+    const first = this.#lastNumber - writes.length + 1
+    this.#host.send(this.#coordinator as MemberId, { type: 'submit', epoch: this.#epoch, origin: this.#id, first, writes })
+  }
+
+  #submit (submission: Submission): void {
+    if (this.#coordinator === null) return
+    const { number, write } = submission
+    this.#host.send(this.#coordinator, submission.withdrawn
+      ? { type: 'withdraw', epoch: this.#epoch, origin: this.#id, number }
+      : { type: 'submit', epoch: this.#epoch, origin: this.#id, first: number, writes: [write] })
+  }
+
+  #settle (submission: Submission, settlement: Settlement): void {
+    this.#undecided.delete(submission.number)
+    this.#undecidedBytes -= submission.write.body.byteLength
+    this.#tell(submission, settlement)
+  }
+
+  #tell (submission: Submission, settlement: Settlement): void {
+    if (submission.ticket === null) return
+    this.#host.emit({ type: 'settle', ticket: submission.ticket, settlement })
+    submission.ticket = null
+  }
+
+  #name (submission: Submission): string {
+    return `${this.#id}:${submission.number}`
+  }
+
+  #expire (queue: Submission[], now: number): void {
+    // Deadlines rise along the queue: all writes of a node have the same time-out.
+    let expired = 0
+    while (expired < queue.length && now >= (queue[expired] as Submission).deadline) expired++
+    for (const submission of queue.splice(0, expired)) {
+      this.#tell(submission, { outcome: 'aborted', why: 'timeout', transaction: null })
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import type { Environment } from '../env.ts'
+import type { Address, NetworkHandler } from './network.ts'
+import type { SessionTable } from './session-table.ts'
+
+export interface NetLimits {
+  frameBytesMax: number
+  heartbeatMs: number
+  failureTimeoutMs: number
+  handshakeTimeoutMs: number
+  dialTimeoutMs: number
+  reconnectMinMs: number
+  reconnectMaxMs: number
+  failAfter: number
+}
+
+/** What the parts of one running network share. */
+export interface NetContext {
+  readonly env: Environment
+  readonly limits: NetLimits
+  readonly handler: NetworkHandler
+  readonly sessions: SessionTable
+  /** Random bytes in hex that only this running network tells. */
+  readonly instance: string
+  /** The handler's onError, as long as the network is not closed. */
+  report (error: Error, address: Address | null): void
+}

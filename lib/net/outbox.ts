@@ -1,0 +1,49 @@
+import type { WireMessage } from '../wire/messages.ts'
+import { ByteWriter } from '../wire/bytes.ts'
+import { writeMessage } from '../wire/messages.ts'
+import type { Session } from './network.ts'
+
+/** Frames end here, so that a vote never waits behind more than this in the same frame. */
+const FRAME_BYTES = 256 * 1024
+
+/**
+ * What is to be sent to one peer. All messages of a turn share a frame. Those that carry data go behind all others:
+ * votes and view messages never wait for them. Bounded by the windows of the core.
+ */
+export class Outbox {
+  readonly #session: Session
+  #urgent: WireMessage[] = []
+  #bulk: WireMessage[] = []
+  #paused = false
+
+  constructor (session: Session) {
+    this.#session = session
+  }
+
+  push (message: WireMessage): void {
+    const bulk = message.type === 'prepare' || message.type === 'submit' || message.type === 'withdraw'
+    ;(bulk ? this.#bulk : this.#urgent).push(message)
+  }
+
+  /** The transport takes more. */
+  onDrain (): void {
+    this.#paused = false
+    this.flush()
+  }
+
+  /** The end of a turn. */
+  flush (): void {
+    while (!this.#paused && this.#urgent.length + this.#bulk.length > 0) {
+      const writer = new ByteWriter(1024)
+      this.#fill(writer, this.#urgent)
+      this.#fill(writer, this.#bulk)
+      this.#paused = !this.#session.send(writer.finish())
+    }
+  }
+
+  #fill (writer: ByteWriter, messages: WireMessage[]): void {
+    let used = 0
+    while (used < messages.length && writer.length < FRAME_BYTES) writeMessage(writer, messages[used++] as WireMessage)
+    messages.splice(0, used)
+  }
+}

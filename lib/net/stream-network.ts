@@ -1,0 +1,187 @@
+import type { ListenOptions, Server } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Environment } from '../env.ts'
+import { codes, ReplicatorError } from '../errors.ts'
+import { instanceBytes, isAddress, toHex } from '../wire/handshake.ts'
+import type { NetContext, NetLimits } from './context.ts'
+import { Dialler } from './dialler.ts'
+import { Inbound } from './inbound.ts'
+import { log } from './log.ts'
+import { netLimits } from './net-limits.ts'
+import type { Address, Network, NetworkHandler } from './network.ts'
+import type { RpcLink } from './rpc-link.ts'
+import { serverStream } from './server-stream.ts'
+import { SessionTable } from './session-table.ts'
+import { setNoDelay, tcp } from './transport.ts'
+import type { Transport } from './transport.ts'
+
+export interface StreamNetworkOptions extends Partial<NetLimits> {
+  env: Environment
+  /** How to reach an address. Default: TCP. */
+  transport?: Transport
+}
+
+export interface Listener {
+  /** Where it listens: the port is the real one. */
+  address: Address
+  /** Accepts no more. Connections that are there stay. */
+  close (): Promise<void>
+}
+
+/** Strangers may not fill the memory: so many connections may be in the handshake at a time. */
+const handshakesMax = 64
+
+/** A network over any streams of bytes: TCP, TLS, HTTP, WebSocket. */
+export class StreamNetwork implements Network {
+  readonly #env: Environment
+  readonly #transport: Transport
+  readonly #limits: NetLimits
+  readonly #sessions = new SessionTable()
+  readonly #addresses = new Map<string, Address>()
+  readonly #diallers: Dialler[] = []
+  readonly #handshakes = new Set<Inbound>()
+  readonly #links = new Set<RpcLink>()
+  readonly #servers = new Set<Server>()
+  #context: NetContext | null = null
+  #closing: Promise<void> | null = null
+
+  constructor (options: StreamNetworkOptions) {
+    this.#env = options.env
+    this.#transport = options.transport ?? tcp
+    this.#limits = netLimits(options)
+  }
+
+  start (handler: NetworkHandler): void {
+    if (this.#context !== null) throw new TypeError('The network was started before')
+    if (this.#closing !== null) throw closedError()
+
+    this.#context = {
+      env: this.#env,
+      limits: this.#limits,
+      handler,
+      sessions: this.#sessions,
+      instance: toHex(this.#env.randomBytes(instanceBytes)),
+      report: (error, address) => { if (this.#closing === null) handler.onError(error, address) }
+    }
+    for (const address of this.#addresses.values()) this.#startDialler(address)
+  }
+
+  dial (address: Address): void {
+    if (!isAddress(address)) throw new TypeError(`Not an address: ${String(address.host)}:${String(address.port)}`)
+    if (this.#closing !== null) return
+
+    const key = `${address.host}:${address.port}`
+    if (this.#addresses.has(key)) return
+    const copy = { host: address.host, port: address.port }
+    this.#addresses.set(key, copy)
+    if (this.#context !== null) this.#startDialler(copy)
+  }
+
+  /**
+   * A stream of bytes for one inbound connection: `server.pipe(con).pipe(server)`. Destroys the connection
+   * when it is closed. Its `error` event, which need not be listened to, tells why.
+   */
+  createServer (): Duplex {
+    const { outer, inner } = serverStream()
+    this.#accept(inner)
+    return outer
+  }
+
+  /** Listens for TCP connections until close(). Rejects as `net.Server` fails. */
+  async listen (options: number | ListenOptions): Promise<Listener> {
+    const net = await import('node:net')
+    if (this.#closing !== null) throw closedError()
+
+    const server = net.createServer((socket) => {
+      setNoDelay(socket)
+      this.#accept(socket)
+    })
+    this.#servers.add(server)
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.once('close', () => { reject(closedError()) })
+        server.listen(typeof options === 'number' ? { port: options } : options, resolve)
+      })
+    } catch (err) {
+      this.#servers.delete(server)
+      throw err
+    }
+
+    server.on('error', (err) => { this.#context?.report(err, null) })
+    return {
+      address: addressOf(server),
+      close: async () => {
+        this.#servers.delete(server)
+        server.close()
+      }
+    }
+  }
+
+  close (): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close (): Promise<void> {
+    const error = closedError()
+    // The handler may be the caller: it is told of the closed sessions when this turn is over.
+    await undefined
+
+    for (const dialler of this.#diallers) dialler.stop()
+    for (const inbound of [...this.#handshakes]) inbound.link.destroy(error)
+    for (const session of this.#sessions.all()) session.end(error)
+    const servers = [...this.#servers].map(closeServer)
+    await Promise.all([...this.#links].map((link) => link.closed))
+    await Promise.all(servers)
+  }
+
+  #startDialler (address: Address): void {
+    const context = this.#context
+    if (context === null || this.#closing !== null) return
+    const dialler = new Dialler(context, address, this.#transport, (link) => { this.#track(link) })
+    this.#diallers.push(dialler)
+    // Not now: a transport that fails at once must not call the handler back while it is calling us.
+    this.#env.nextTurn(() => { if (this.#closing === null) dialler.start() })
+  }
+
+  #accept (stream: Duplex): void {
+    const context = this.#context
+    const reason = this.#closing !== null || context === null
+      ? closedError('the network is not started, or closed')
+      : this.#handshakes.size >= handshakesMax
+        ? new ReplicatorError(codes.queueFull, 'too many connections in the handshake')
+        : null
+
+    if (context === null || reason !== null) {
+      stream.on('error', () => {})
+      stream.destroy(reason ?? undefined)
+      log('inbound connection refused: %s', reason?.message)
+      return
+    }
+
+    const inbound = new Inbound(context, stream, (settled) => { this.#handshakes.delete(settled) })
+    this.#handshakes.add(inbound)
+    this.#track(inbound.link)
+  }
+
+  #track (link: RpcLink): void {
+    this.#links.add(link)
+    link.closed.then(() => { this.#links.delete(link) })
+  }
+}
+
+function closedError (message = 'the network is closed'): ReplicatorError {
+  return new ReplicatorError(codes.closed, message)
+}
+
+function closeServer (server: Server): Promise<void> {
+  return new Promise((resolve) => { server.close(() => { resolve() }) })
+}
+
+function addressOf (server: Server): Address {
+  const address = server.address()
+  // A path, if it listens on a socket in the file system.
+  if (address === null || typeof address === 'string') return { host: address ?? '', port: 0 }
+  return { host: address.address, port: address.port }
+}

@@ -1,0 +1,589 @@
+import createDebug from 'debug'
+import type { CoreConfig } from './core/core.ts'
+import { Core } from './core/core.ts'
+import type { Effect, Input, Settlement } from './core/effects.ts'
+import type { Group } from './core/entry.ts'
+import type { Environment, Timer } from './env.ts'
+import type { ErrorCode } from './errors.ts'
+import { codes, ReplicatorError } from './errors.ts'
+import type { Address, Identity, Network, NetworkHandler, Session } from './net/network.ts'
+import { Outbox } from './net/outbox.ts'
+import type { Settings } from './options.ts'
+import { sameAddress } from './options.ts'
+import { rejectionError } from './rejection.ts'
+import { apply } from './store/apply.ts'
+import type { ByteRange } from './store/gate.ts'
+import { compareKeys, isReserved, RESERVED } from './store/keys.ts'
+import { encodeIdentity, identityKey } from './store/layout.ts'
+import { LogWriter, readLog } from './store/log-writer.ts'
+import { recover } from './store/recovery.ts'
+import type { Store } from './store/store.ts'
+import { Waiters } from './waiters.ts'
+import { WireError } from './wire/bytes.ts'
+import { toHex } from './wire/hex.ts'
+import type { AddressesMessage, WireMessage } from './wire/messages.ts'
+import { readMessages } from './wire/messages.ts'
+import type { Operation } from './wire/operations.ts'
+import { decodeOperations, encodeOperations } from './wire/operations.ts'
+
+const debug = createDebug('quorum-level:node')
+const debugWrite = createDebug('quorum-level:write')
+
+const TICK_MS = 50
+const LOAD_BYTES = 1024 * 1024
+const SEED_BYTES = 256 * 1024
+
+/** What a node tells its replicator. */
+export interface NodeEvents {
+  onReady (): void
+  onNotReady (): void
+  onConnect (address: Address): void
+  onDisconnect (address: Address): void
+  onReconnect (address: Address): void
+  onFail (address: Address): void
+  onError (error: Error): void
+  /** This node has stopped taking part. */
+  onFailed (error: ReplicatorError): void
+}
+
+interface PeerLink {
+  readonly session: Session
+  readonly outbox: Outbox
+}
+
+interface Caller {
+  readonly resolve: () => void
+  readonly reject: (error: ReplicatorError) => void
+  readonly bytes: number
+}
+
+/**
+ * One run of a node, from the opening of its store to the closing: executes what the core asks for, on the store and
+ * over the network, and keeps the promises of callers. All of the protocol's decisions are the core's.
+ */
+export class Node implements NetworkHandler {
+  readonly #store: Store
+  readonly #network: Network
+  readonly #settings: Settings
+  readonly #env: Environment
+  readonly #events: NodeEvents
+
+  #core: Core | null = null
+  #writer: LogWriter | null = null
+  #id = ''
+  #start = 0
+  #failure: ReplicatorError | null = null
+  #stopping = false
+
+  #starting: Promise<void> = Promise.resolve()
+  readonly #inputs: Input[] = []
+  #running = false
+  #turnScheduled = false
+  #timer: Timer | null = null
+  #applying: Promise<void> = Promise.resolve()
+
+  readonly #links = new Map<string, PeerLink>()
+  #address: Address | null
+  /** Which member answered at which configured or heard address; null as long as none has. */
+  readonly #addresses = new Map<string, { address: Address, configured: boolean, id: string | null, failed: boolean }>()
+
+  #lastTicket = 0
+  readonly #callers = new Map<number, Caller>()
+  #callerBytes = 0
+  readonly #readers = new Waiters()
+  /** Reads that wait until this node is readable. */
+  readonly #unreadable = new Waiters()
+  #drained: Array<() => void> = []
+  #seeding = false
+  #wasReady = false
+  #conflict = ''
+
+  constructor (store: Store, network: Network, settings: Settings, env: Environment, events: NodeEvents) {
+    this.#store = store
+    this.#network = network
+    this.#settings = settings
+    this.#env = env
+    this.#events = events
+    this.#address = settings.address
+    for (const peer of settings.peers) this.#know(peer, true)
+  }
+
+  // Starting and stopping.
+
+  /** Recovers from disk and starts to connect. If the disk is not as it should be, changes nothing and fails. */
+  start (): Promise<void> {
+    this.#starting = this.#recover().catch((error: unknown) => {
+      this.#fail(error instanceof ReplicatorError ? error : storeError('The log could not be read', error))
+    })
+    return this.#starting
+  }
+
+  async #recover (): Promise<void> {
+    const { identity, recovered } = await recover(this.#store)
+    if (this.#stopping) return
+
+    this.#id = identity?.id ?? toHex(this.#env.randomBytes(16))
+    this.#start = (identity?.start ?? 0) + 1
+    // Synced, so that all that the store recovered is durable before this node tells anybody of it.
+    await this.#store.batch([{ type: 'put', key: identityKey, value: encodeIdentity({ id: this.#id, start: this.#start }) }], { sync: true })
+    if (this.#stopping) return
+
+    const config: CoreConfig = {
+      self: this.#id,
+      start: this.#start,
+      freshCluster: toHex(this.#env.randomBytes(16)),
+      minConsensus: this.#settings.minConsensus,
+      originsMax: 256,
+      groupBytesMax: 1024 * 1024,
+      tailBytesMax: 32 * 1024 * 1024,
+      applyBytesMax: 4 * 1024 * 1024,
+      windowWrites: 4096,
+      windowBytes: 8 * 1024 * 1024,
+      withdrawMs: Math.min(2000, Math.ceil(this.#settings.writeTimeoutMs / 4))
+    }
+    const sync = this.#settings.durability === 'disk'
+    this.#writer = new LogWriter(this.#store, sync, id => { this.#input({ type: 'persisted', id }) }, error => { this.#fail(storeError('The log could not be written', error)) })
+    this.#core = new Core(config, recovered, this.#settings.peers.length)
+    debug('%s start %d: epoch %d, applied %d, end %d', this.label, this.#start, this.#core.view?.epoch ?? 0, this.#core.applied, this.#core.end)
+
+    this.#network.start(this)
+    for (const { address } of this.#addresses.values()) this.#network.dial(address)
+    this.#tellPeers()
+  }
+
+  /**
+   * Stops. While the node is ready, writes that were called before are given the chance to settle; then everybody who
+   * still waits is rejected. Resolves when the store is not used any more.
+   */
+  async stop (): Promise<void> {
+    this.#stopping = true
+    if (this.#core?.ready === true && this.#callers.size > 0) {
+      await new Promise<void>(resolve => { this.#drained.push(resolve) })
+    }
+    await this.#starting
+    await this.#end('closed')
+  }
+
+  async #end (why: 'closed' | 'failed'): Promise<void> {
+    this.#stopping = true
+    this.#input({ type: 'stop', why })
+    // Those that were called before there was a core.
+    for (const ticket of this.#core === null ? [...this.#callers.keys()] : []) {
+      this.#settle(ticket, { outcome: 'aborted', why, transaction: null })
+    }
+    this.#drain()
+    this.#timer?.cancel()
+    this.#timer = null
+
+    const error = (): ReplicatorError => this.#failure ?? new ReplicatorError(codes.closed, 'The replicator was closed')
+    this.#readers.rejectAll(error)
+    this.#unreadable.rejectAll(error)
+    await this.#network.close()
+    await this.#writer?.stop()
+    await this.#applying
+  }
+
+  #fail (error: ReplicatorError): void {
+    if (this.#failure !== null) return
+    this.#failure = error
+    debug('%s failed: %s', this.label, this.#failure.message)
+    if (!this.#stopping) this.#events.onFailed(this.#failure)
+    void this.#end('failed')
+  }
+
+  // What the replicator asks.
+
+  get id (): string { return this.#id }
+  get failure (): ReplicatorError | null { return this.#failure }
+  get core (): Core | null { return this.#core }
+  get links (): ReadonlyMap<string, PeerLink> { return this.#links }
+  get label (): string { return this.#settings.name === '' ? this.#id.slice(0, 8) : this.#settings.name }
+  get ready (): boolean { return this.#core?.ready === true && !this.#stopping }
+
+  /** Any read may be served at once. */
+  get open (): boolean {
+    return this.#core !== null && this.#core.pending.empty && this.#core.readable
+  }
+
+  write (body: Uint8Array): Promise<void> {
+    return this.#submit({ body, operations: decodeOperations(body), seeded: false }, false)
+  }
+
+  waitForKeys (keys: readonly Uint8Array[]): Promise<void> | null {
+    return this.#waitFor(core => core.positionOf(keys))
+  }
+
+  waitForRange (range: ByteRange): Promise<void> | null {
+    const { gte, gt, lte, lt } = range
+    const inRange = (key: Uint8Array): boolean =>
+      (gte === undefined || compareKeys(key, gte) >= 0) &&
+      (gt === undefined || compareKeys(key, gt) > 0) &&
+      (lte === undefined || compareKeys(key, lte) <= 0) &&
+      (lt === undefined || compareKeys(key, lt) < 0)
+    return this.#waitFor(core => core.positionOfRange(inRange))
+  }
+
+  /** Keeps a connection to this address, and counts it among the configured ones. */
+  addPeer (address: Address): void {
+    this.#know(address, true)
+    if (this.#core === null || this.#stopping) return
+    this.#network.dial(address)
+    this.#tellPeers()
+  }
+
+  // The network's calls.
+
+  identify (): Identity {
+    return { id: this.#id, start: this.#start, cluster: this.#core?.view?.cluster ?? '', address: this.#address, name: this.#settings.name }
+  }
+
+  judge (peer: Identity): ErrorCode | null {
+    const view = this.#core?.view ?? null
+    if (view === null) return null
+    if (peer.cluster !== '' && peer.cluster !== view.cluster) return codes.clusterMismatch
+    return view.members.includes(peer.id) ? null : codes.notMember
+  }
+
+  onSession (session: Session): void {
+    const outbox = new Outbox(session)
+    this.#links.set(session.peer.id, { session, outbox })
+    debug('%s connected with %s', this.label, session.peer.id.slice(0, 8))
+    const address = session.address ?? session.peer.address
+    if (address !== null) this.#events.onConnect(address)
+    this.#input({ type: 'up', peer: session.peer.id, start: session.peer.start })
+    this.#gossip()
+  }
+
+  onFrame (session: Session, body: Uint8Array): void {
+    if (this.#links.get(session.peer.id)?.session !== session) return
+    let messages: WireMessage[]
+    try {
+      messages = readMessages(body)
+      for (const message of messages) refuseReserved(message)
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error
+      debug('%s got an invalid frame from %s: %s', this.label, session.peer.id.slice(0, 8), error.message)
+      session.close(codes.protocol)
+      return
+    }
+
+    for (const message of messages) {
+      if (message.type === 'addresses') this.#onAddresses(message)
+      else this.#input({ type: 'message', from: session.peer.id, message })
+    }
+  }
+
+  onDrain (session: Session): void {
+    const link = this.#links.get(session.peer.id)
+    if (link?.session === session) link.outbox.onDrain()
+  }
+
+  onClose (session: Session, error: ReplicatorError): void {
+    if (this.#links.get(session.peer.id)?.session !== session) return
+    this.#links.delete(session.peer.id)
+    debug('%s lost %s: %s', this.label, session.peer.id.slice(0, 8), error.message)
+    this.#input({ type: 'down', peer: session.peer.id })
+    const address = session.address ?? session.peer.address
+    if (address !== null) this.#events.onDisconnect(address)
+  }
+
+  onDialledAs (address: Address): void {
+    if (this.#address !== null) return
+    this.#address = address
+    this.#gossip()
+  }
+
+  onReconnect (address: Address): void {
+    this.#events.onReconnect(address)
+  }
+
+  onFail (address: Address): void {
+    const known = this.#addresses.get(addressKey(address))
+    if (known !== undefined) known.failed = true
+    this.#events.onFail(address)
+    if (this.#unreachable) this.#input({ type: 'unreachable' })
+  }
+
+  onError (error: Error, address: Address | null): void {
+    debug('%s: %s %s', this.label, address === null ? '' : addressKey(address), error.message)
+    this.#events.onError(error)
+  }
+
+  onResolve (address: Address, id: string): void {
+    const known = this.#addresses.get(addressKey(address))
+    if (known === undefined) return
+    known.failed = false
+    if (known.id === id) return
+    known.id = id
+    this.#tellPeers()
+  }
+
+  // Inputs and effects.
+
+  #input (input: Input): void {
+    this.#inputs.push(input)
+    // Executing an effect may lead to the next input.
+    if (this.#running || this.#core === null) return
+    this.#running = true
+    for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) this.#step(this.#core, next)
+    this.#running = false
+    this.#observe()
+    this.#scheduleTurn()
+  }
+
+  #step (core: Core, input: Input): void {
+    try {
+      for (const effect of core.step(input)) this.#execute(effect)
+      if (input.type === 'applied') this.#readers.onApplied(input.through)
+    } catch (error) {
+      // Whatever it is, the core is not in a state that anybody has thought of.
+      this.#fail(new ReplicatorError(codes.internal, `A bug in quorum-level: ${String(error)}. This node has stopped taking part.`, { cause: error }))
+    }
+  }
+
+  #execute (effect: Effect): void {
+    switch (effect.type) {
+      case 'persist':
+        this.#writer?.add(effect.id, effect.persist)
+        break
+      case 'send':
+        if (debugWrite.enabled) this.#trace(effect.to, effect.message)
+        this.#links.get(effect.to)?.outbox.push(effect.message)
+        break
+      case 'apply':
+        debugWrite('%s applies up to %d', this.label, effect.through)
+        this.#applying = apply(this.#store, effect).then(
+          () => { this.#input({ type: 'applied', through: effect.through }) },
+          (error: unknown) => { this.#fail(storeError('Committed entries could not be applied', error)) })
+        break
+      case 'settle':
+        this.#settle(effect.ticket, effect.settlement)
+        break
+      case 'load':
+        readLog(this.#store, effect.from, LOAD_BYTES).then(
+          (groups: Group[]) => { this.#input({ type: 'loaded', to: effect.to, from: effect.from, groups }) },
+          (error: unknown) => { this.#fail(storeError('The log could not be read', error)) })
+        break
+      case 'disconnect':
+        debug('%s disconnects %s, which %s', this.label, effect.peer.slice(0, 8), effect.reason)
+        this.#links.get(effect.peer)?.session.close(codes.protocol)
+        break
+      case 'conflict':
+        if (this.#conflict === effect.why) break
+        this.#conflict = effect.why
+        this.#events.onError(new ReplicatorError(codes.dataConflict, `No cluster can be formed: ${effect.why}. ` +
+          'Decide whose data are right, and start the other nodes with empty databases.'))
+        break
+      case 'changed':
+        break
+      default:
+        effect satisfies never
+    }
+  }
+
+  /** One flush for all that happened in this turn of the event loop. */
+  #scheduleTurn (): void {
+    if (this.#turnScheduled) return
+    this.#turnScheduled = true
+    this.#env.nextTurn(() => {
+      if (!this.#stopping || this.#drained.length > 0) this.#input({ type: 'flush' })
+      for (const { outbox } of this.#links.values()) outbox.flush()
+      this.#turnScheduled = false
+    })
+  }
+
+  /** What follows from the core's state. */
+  #observe (): void {
+    const core = this.#core
+    if (core === null) return
+
+    if (core.readable) this.#unreadable.onApplied(0)
+    const { ready } = this
+    if (ready !== this.#wasReady) {
+      this.#wasReady = ready
+      debug('%s is %s in epoch %d%s', this.label, ready ? 'ready' : 'not ready', core.view?.epoch ?? 0, core.leads ? ' as coordinator' : '')
+      if (ready) this.#events.onReady()
+      else this.#events.onNotReady()
+    }
+    if (!core.ready || this.#callers.size === 0) this.#drain()
+    if (core.mustSeed && !this.#seeding) void this.#seed()
+    this.#armTimer()
+  }
+
+  #drain (): void {
+    for (const resolve of this.#drained.splice(0)) resolve()
+  }
+
+  /** Ticks only while somebody waits. */
+  #armTimer (): void {
+    if (this.#timer !== null || this.#failure !== null) return
+    if (this.#callers.size + this.#readers.size + this.#unreadable.size === 0) return
+    this.#timer = this.#env.setTimer(() => {
+      this.#timer = null
+      const now = this.#env.now()
+      this.#readers.onTick(now, () => new ReplicatorError(codes.inDoubt, 'The key has a write whose outcome is not decided yet'))
+      this.#unreadable.onTick(now, () => new ReplicatorError(codes.timeout, 'This node cannot answer consistent reads yet: ' + this.waitingFor))
+      if (this.#core !== null) this.#input({ type: 'tick', now })
+      this.#armTimer()
+    }, TICK_MS)
+  }
+
+  get waitingFor (): string {
+    return this.#core?.agreement.waitingFor ?? 'it is still opening'
+  }
+
+  // Writes.
+
+  #submit (write: { body: Uint8Array, operations: readonly Operation[], seeded: boolean }, seed: boolean): Promise<void> {
+    const refuse = (code: ErrorCode, message: string): Promise<never> =>
+      Promise.reject(new ReplicatorError(code, message, { outcome: 'aborted' }))
+
+    if (this.#failure !== null) return refuse(this.#failure.code, this.#failure.message)
+    if (this.#stopping && !seed) return refuse(codes.closed, 'The replicator is closed: it takes no writes')
+    const bytes = write.body.byteLength
+    if (!seed && (this.#callers.size >= this.#settings.queueMax || this.#callerBytes + bytes > this.#settings.queueBytesMax)) {
+      return refuse(codes.queueFull, `${this.#callers.size} writes (${this.#callerBytes} bytes) are waiting already`)
+    }
+    if (!seed && this.#unreachable) return refuse(codes.unreachable, 'Peers without which no write can commit have failed')
+
+    return new Promise((resolve, reject) => {
+      const ticket = ++this.#lastTicket
+      this.#callers.set(ticket, { resolve, reject, bytes })
+      this.#callerBytes += bytes
+      const deadline = seed ? Number.MAX_SAFE_INTEGER : this.#env.now() + this.#settings.writeTimeoutMs
+      this.#input({ type: 'write', ticket, write, seed, deadline })
+    })
+  }
+
+  #settle (ticket: number, settlement: Settlement): void {
+    const caller = this.#callers.get(ticket)
+    if (caller === undefined) return
+    this.#callers.delete(ticket)
+    this.#callerBytes -= caller.bytes
+    if (settlement.outcome === 'committed') caller.resolve()
+    else caller.reject(rejectionError(settlement, this.#failure, this.waitingFor))
+  }
+
+  /** Writes the data that this founder brought along into the log, for the founders that have none. */
+  async #seed (): Promise<void> {
+    this.#seeding = true
+    debug('%s writes its data into the log', this.label)
+    try {
+      let operations: Operation[] = []
+      let bytes = 0
+      const flush = async (): Promise<void> => {
+        const body = encodeOperations(operations)
+        const write = { body, operations: decodeOperations(body), seeded: false }
+        operations = []
+        bytes = 0
+        await this.#submit(write, true)
+      }
+      for await (const chunk of this.#store.entries({ lt: RESERVED })) {
+        for (const [key, value] of chunk) {
+          operations.push({ type: 'put', key, value })
+          bytes += key.byteLength + value.byteLength
+          if (bytes >= SEED_BYTES) await flush()
+        }
+      }
+      if (operations.length > 0) await flush()
+      await this.#submit({ body: encodeOperations([]), operations: [], seeded: true }, true)
+    } catch (error) {
+      // Stopped: the next start begins anew, which changes nothing of what is there. Else the store cannot be read.
+      if (!(error instanceof ReplicatorError)) this.#fail(storeError('The data could not be read', error))
+    }
+  }
+
+  // Reads.
+
+  #waitFor (positionOf: (core: Core) => number): Promise<void> | null {
+    const deadline = this.#env.now() + this.#settings.readTimeoutMs
+    const core = this.#core
+    if (this.#failure !== null) return Promise.reject(this.#failure)
+    if (core?.readable !== true) {
+      if (this.#stopping) return Promise.reject(new ReplicatorError(codes.closed, 'The replicator was closed'))
+      const readable = this.#unreadable.add(0, deadline)
+      this.#armTimer()
+      return readable.then(() => this.#waitFor(positionOf) ?? undefined)
+    }
+
+    const position = positionOf(core)
+    if (position <= core.applied) return null
+    const applied = this.#readers.add(position, deadline)
+    this.#armTimer()
+    return applied
+  }
+
+  // Addresses.
+
+  #know (address: Address, configured: boolean): boolean {
+    const key = addressKey(address)
+    const known = this.#addresses.get(key)
+    if (known !== undefined) {
+      if (configured) known.configured = true
+      return false
+    }
+    this.#addresses.set(key, { address, configured, id: null, failed: false })
+    return true
+  }
+
+  #tellPeers (): void {
+    const configured = [...this.#addresses.values()].filter(known => known.configured)
+    const required = new Set<string>()
+    for (const { id } of configured) if (id !== null && id !== this.#id) required.add(id)
+    const unresolved = configured.filter(known => known.id === null).length
+    this.#input({ type: 'peers', required: [...required].sort(), unresolved })
+  }
+
+  /** All configured peers that are missing have failed for good. */
+  get #unreachable (): boolean {
+    if (this.ready) return false
+    const missing = [...this.#addresses.values()].filter(known => known.configured && known.id !== this.#id && (known.id === null || !this.#links.has(known.id)))
+    return missing.length > 0 && missing.every(known => known.failed)
+  }
+
+  #onAddresses (message: AddressesMessage): void {
+    for (const address of message.addresses) {
+      if (this.#addresses.size >= 64 || sameAddress(address, this.#address)) continue
+      const connected = [...this.#links.values()].some(({ session }) => sameAddress(session.address, address) || sameAddress(session.peer.address, address))
+      if (!connected && this.#know(address, false)) this.#network.dial(address)
+    }
+  }
+
+  /** Tells everybody where everybody is. */
+  #gossip (): void {
+    const addresses: Address[] = []
+    const add = (address: Address | null): void => {
+      if (address !== null && !addresses.some(other => sameAddress(other, address))) addresses.push(address)
+    }
+    add(this.#address)
+    for (const { session } of this.#links.values()) add(session.peer.address ?? session.address)
+    if (addresses.length === 0) return
+    for (const { outbox } of this.#links.values()) outbox.push({ type: 'addresses', addresses: addresses.slice(0, 64) })
+    this.#scheduleTurn()
+  }
+
+  #trace (to: string, message: WireMessage): void {
+    if (message.type === 'prepare') debugWrite('%s -> %s prepare %d..%d (epoch %d)', this.label, to.slice(0, 8), message.group.first, message.group.first + message.group.entries.length - 1, message.epoch)
+    else if (message.type === 'submit') debugWrite('%s -> %s submit %d:%d (%d)', this.label, to.slice(0, 8), message.origin, message.first, message.writes.length)
+    else if (message.type === 'ack') debugWrite('%s -> %s ack %d', this.label, to.slice(0, 8), message.end)
+    else if (message.type === 'commit') debugWrite('%s -> %s commit %d', this.label, to.slice(0, 8), message.committed)
+  }
+}
+
+function storeError (what: string, cause: unknown): ReplicatorError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new ReplicatorError(codes.storeFailed, `${what}: ${reason}. This node has stopped taking part until it is restarted.`, { cause })
+}
+
+/** No peer writes into the reserved key space. */
+function refuseReserved (message: WireMessage): void {
+  const refuse = (operations: ReadonlyArray<{ key: Uint8Array }>): void => {
+    if (operations.some(op => isReserved(op.key))) throw new WireError('an operation on a reserved key')
+  }
+  if (message.type === 'submit') for (const write of message.writes) refuse(write.operations)
+  if (message.type === 'prepare') for (const entry of message.group.entries) if (entry.kind === 'write') refuse(entry.operations)
+}
+
+function addressKey (address: Address): string {
+  return `${address.host}:${address.port}`
+}

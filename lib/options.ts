@@ -1,0 +1,140 @@
+import type { Duplex } from 'node:stream'
+import { codes, ReplicatorError } from './errors.ts'
+import type { Address } from './net/network.ts'
+
+/** Dials a peer: like `net.connect(port, host)`. May return a promise. The stream need not emit `connect`. */
+export type Transport = (port: number, host: string) => Duplex | Promise<Duplex>
+
+export interface ReplicatorOptions {
+  /** Where other nodes can dial this one. May be left out: then it is learned from those who do. */
+  host?: string
+  port?: number
+  /** The other nodes, or at least one of them. Default: none. */
+  peers?: readonly Address[]
+  /**
+   * How many peers must hold a write beside one node. Default: the number of peers. Larger: not ready until more have
+   * joined. Smaller is not supported yet.
+   */
+  minConsensus?: number
+  /** After this many failed attempts in a row to reach a peer, `fail` is emitted; dialling goes on. Default 16. */
+  failAfter?: number
+  /** Replaces plain TCP on the dialling side. */
+  transport?: Transport
+  /**
+   * `'disk'` (default): a write is on stable storage on every member when its promise resolves. `'memory'`: it is
+   * with the operating system of every member; that survives killed processes, but not a power cut.
+   */
+  durability?: 'disk' | 'memory'
+  /**
+   * `'consistent'` (default): reads wait until they are certain to see every write that was acknowledged before.
+   * `'local'`: reads answer at once from what is applied here.
+   */
+  reads?: 'consistent' | 'local'
+  /** After this many milliseconds a write rejects. Default 10,000. */
+  writeTimeoutMs?: number
+  /** After this many milliseconds a read that waits rejects. Default 10,000. */
+  readTimeoutMs?: number
+  /** A peer that is silent for this long, in milliseconds, is disconnected. Default 5,000. */
+  failureTimeoutMs?: number
+  /** How many writes may wait, queued or undecided. Default 100,000. */
+  queueMax?: number
+  /** How many bytes of writes may wait. Default 64 MiB. */
+  queueBytesMax?: number
+  /** The largest write, a batch as a whole, in bytes. Default 16 MiB. */
+  writeBytesMax?: number
+  /** The largest key, in bytes. Default 64 KiB. */
+  keyBytesMax?: number
+  /** A name for people, at most 64 characters. Default: none. */
+  name?: string
+}
+
+export interface Settings {
+  readonly address: Address | null
+  readonly peers: readonly Address[]
+  readonly minConsensus: number
+  readonly failAfter: number
+  readonly transport: Transport | null
+  readonly durability: 'disk' | 'memory'
+  readonly reads: 'consistent' | 'local'
+  readonly writeTimeoutMs: number
+  readonly readTimeoutMs: number
+  readonly failureTimeoutMs: number
+  readonly queueMax: number
+  readonly queueBytesMax: number
+  readonly writeBytesMax: number
+  readonly keyBytesMax: number
+  readonly name: string
+}
+
+/** Checks options and fills in defaults. Throws a TypeError on a wrong one, a ReplicatorError on one that is not supported yet. */
+export function readOptions (options: ReplicatorOptions = {}): Settings {
+  if (typeof options !== 'object' || options === null) throw new TypeError("The second argument 'opts' must be an object")
+
+  const { host, port, transport, durability = 'disk', reads = 'consistent', name = '' } = options
+  const own = port === undefined ? null : readAddress({ host: host ?? 'localhost', port }, 'host and port')
+  const peers = readPeers(options.peers ?? [], own)
+  const minConsensus = options.minConsensus ?? peers.length
+
+  integer('minConsensus', minConsensus, 0, 63)
+  if (minConsensus < peers.length) {
+    throw new ReplicatorError(codes.notSupported, `minConsensus (${minConsensus}) is smaller than the number of peers (${peers.length}). ` +
+      'In this version every member must hold every write: leave minConsensus out, or set it to the number of peers.')
+  }
+  if (transport !== undefined && typeof transport !== 'function') throw new TypeError("The option 'transport' must be a function")
+  oneOf('durability', durability, ['disk', 'memory'])
+  oneOf('reads', reads, ['consistent', 'local'])
+  if (typeof name !== 'string' || name.length > 64) throw new TypeError("The option 'name' must be a string of at most 64 characters")
+
+  return {
+    address: own,
+    peers,
+    minConsensus,
+    failAfter: options.failAfter === Infinity ? Infinity : integer('failAfter', options.failAfter ?? 16, 1, 1e9),
+    transport: transport ?? null,
+    durability,
+    reads,
+    writeTimeoutMs: integer('writeTimeoutMs', options.writeTimeoutMs ?? 10_000, 1, 2 ** 31 - 1),
+    readTimeoutMs: integer('readTimeoutMs', options.readTimeoutMs ?? 10_000, 1, 2 ** 31 - 1),
+    failureTimeoutMs: integer('failureTimeoutMs', options.failureTimeoutMs ?? 5_000, 10, 2 ** 31 - 1),
+    queueMax: integer('queueMax', options.queueMax ?? 100_000, 1, 1e7),
+    queueBytesMax: integer('queueBytesMax', options.queueBytesMax ?? 64 * 2 ** 20, 1, 2 ** 40),
+    writeBytesMax: integer('writeBytesMax', options.writeBytesMax ?? 16 * 2 ** 20, 64, 24 * 2 ** 20),
+    keyBytesMax: integer('keyBytesMax', options.keyBytesMax ?? 64 * 2 ** 10, 1, 2 ** 20),
+    name
+  }
+}
+
+/** Checks an address that a caller gave. */
+export function readAddress (address: unknown, what: string): Address {
+  if (typeof address !== 'object' || address === null) throw new TypeError(`${what} must be an object with host and port`)
+  const { host, port } = address as { host?: unknown, port?: unknown }
+  if (typeof host !== 'string' || host === '' || host.length > 255) throw new TypeError(`${what}: host must be a non-empty string`)
+  return { host, port: integer(`${what}: port`, port as number, 1, 65535) }
+}
+
+export function sameAddress (a: Address | null, b: Address | null): boolean {
+  return a !== null && b !== null && a.host === b.host && a.port === b.port
+}
+
+function readPeers (peers: readonly Address[], own: Address | null): Address[] {
+  if (!Array.isArray(peers)) throw new TypeError("The option 'peers' must be an array")
+  const result: Address[] = []
+  for (const peer of peers) {
+    const address = readAddress(peer, 'A peer')
+    // A node among its own peers, or one peer twice, would count for what it is not.
+    if (!sameAddress(address, own) && !result.some(other => sameAddress(other, address))) result.push(address)
+  }
+  if (result.length > 63) throw new TypeError("The option 'peers' must have at most 63 entries")
+  return result
+}
+
+function integer (name: string, value: number, min: number, max: number): number {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new TypeError(`The option '${name}' must be an integer from ${min} to ${max}`)
+  }
+  return value
+}
+
+function oneOf (name: string, value: string, values: readonly string[]): void {
+  if (!values.includes(value)) throw new TypeError(`The option '${name}' must be one of: ${values.join(', ')}`)
+}

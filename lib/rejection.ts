@@ -1,0 +1,31 @@
+import type { Rejection, Settlement } from './core/effects.ts'
+import type { ErrorCode } from './errors.ts'
+import { codes, ReplicatorError } from './errors.ts'
+
+const codeOf = {
+  timeout: codes.timeout,
+  withdrawn: codes.withdrawn,
+  unreachable: codes.unreachable,
+  closed: codes.closed,
+  failed: codes.storeFailed
+} as const satisfies Record<Rejection, ErrorCode>
+
+const reasonOf = {
+  timeout: 'it took too long',
+  withdrawn: 'it was withdrawn',
+  unreachable: 'peers without which no write can commit have failed',
+  closed: 'the replicator was closed',
+  failed: 'this node has stopped taking part'
+} as const satisfies Record<Rejection, string>
+
+/** What the caller of a rejected write gets. */
+export function rejectionError (settlement: Settlement & { outcome: 'aborted' | 'unknown' }, cause: Error | null, waitingFor: string): ReplicatorError {
+  const { outcome, why, transaction } = settlement
+  const verdict = outcome === 'aborted' ? 'The write was not applied' : 'The outcome of the write is unknown'
+  const hint = why === 'timeout' && waitingFor !== '' ? ` (${waitingFor})` : ''
+  return new ReplicatorError(codeOf[why], `${verdict}: ${reasonOf[why]}${hint}`, {
+    outcome,
+    ...(cause === null ? {} : { cause }),
+    ...(transaction === null ? {} : { transaction })
+  })
+}

@@ -1,0 +1,297 @@
+import { EventEmitter } from 'events'
+import type { Duplex } from 'node:stream'
+import type { AbstractLevel, AbstractSnapshot } from 'abstract-level'
+import type { Environment } from './env.ts'
+import { realEnvironment } from './env.ts'
+import { codes, ReplicatorError } from './errors.ts'
+import type { ReplicatorEvents } from './events.ts'
+import type { Address, Network } from './net/network.ts'
+import { StreamNetwork } from './net/stream-network.ts'
+import type { Listener } from './net/stream-network.ts'
+import { Node } from './node.ts'
+import type { NodeEvents } from './node.ts'
+import type { ReplicatorOptions, Settings } from './options.ts'
+import { readAddress, readOptions } from './options.ts'
+import type { ReplicatorStats, ReplicatorStatus } from './stats.ts'
+import { statsOf } from './stats.ts'
+import type { ByteRange, Gate } from './store/gate.ts'
+import { intercept } from './store/intercept.ts'
+import type { Interception } from './store/intercept.ts'
+import { digestReplica, purge } from './store/survey.ts'
+import type { ReplicaDigest } from './store/survey.ts'
+
+/** A network that can also be served to: what the replicator needs of one. */
+export interface ServedNetwork extends Network {
+  createServer (): Duplex
+  listen (options: number | object): Promise<Listener>
+}
+
+/** What a simulator replaces. */
+export interface Internals {
+  readonly env: Environment
+  readonly network: (settings: Settings, env: Environment) => ServedNetwork
+}
+
+const realInternals: Internals = {
+  env: realEnvironment,
+  network: (settings, env) => new StreamNetwork({
+    env,
+    failAfter: settings.failAfter,
+    failureTimeoutMs: settings.failureTimeoutMs,
+    heartbeatMs: Math.max(1, Math.floor(settings.failureTimeoutMs / 5)),
+    ...(settings.transport === null ? {} : { transport: settings.transport })
+  })
+}
+
+type AnyLevel = AbstractLevel<any, any, any>
+
+/** Replicates one database. Made by `Replicator(db, opts)`. */
+export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
+  /** The database that is wrapped: read and write it as before. */
+  readonly db: AnyLevel
+  readonly #settings: Settings
+  readonly #internals: Internals
+  readonly #interception: Interception
+  readonly #addedPeers: Address[] = []
+
+  #node: Node
+  #network: ServedNetwork
+  #status: ReplicatorStatus = 'opening'
+  #lastError: Error | null = null
+  #closing: Promise<void> | null = null
+  /** close() was called, as opposed to the database having closed. */
+  #closedForGood = false
+  #released: Promise<void> | null = null
+  #waitingForReady: Array<{ resolve: () => void, reject: (error: Error) => void }> = []
+
+  constructor (db: AnyLevel, options?: ReplicatorOptions, internals: Internals = realInternals) {
+    super()
+    if (typeof db !== 'object' || db === null || typeof db.sublevel !== 'function') {
+      throw new TypeError("The first argument 'db' must be an abstract-level database")
+    }
+    this.#settings = readOptions(options)
+    this.#internals = internals
+    this.db = db
+    this.#network = internals.network(this.#settings, internals.env)
+    const { keyBytesMax, writeBytesMax } = this.#settings
+    this.#interception = intercept(db, this.#gate(), { keyBytesMax, writeBytesMax })
+    this.#node = this.#makeNode()
+  }
+
+  get status (): ReplicatorStatus {
+    return this.#status
+  }
+
+  /** Resolves when the replicator is ready. Rejects when it fails or is closed before. */
+  ready (): Promise<void> {
+    if (this.#status === 'ready') return Promise.resolve()
+    if (this.#status === 'failed' && this.#lastError !== null) return Promise.reject(this.#lastError)
+    if (this.#closedForGood) return Promise.reject(closedError())
+    return new Promise((resolve, reject) => { this.#waitingForReady.push({ resolve, reject }) })
+  }
+
+  /**
+   * A duplex stream for one incoming connection, over whatever transport: `server.pipe(con).pipe(server)`. Its `error`
+   * event need not be listened to.
+   */
+  createServer (): Duplex {
+    return this.#network.createServer()
+  }
+
+  /** Accepts plain TCP connections, as `net.Server#listen(options)`, until the replicator closes. */
+  async listen (options: number | object): Promise<Listener> {
+    if (this.#closedForGood) throw closedError()
+    return await this.#network.listen(options)
+  }
+
+  /** Connects to one more peer. Before a cluster has formed, it is one of its founders. */
+  addPeer (peer: Address): void {
+    const address = readAddress(peer, 'A peer')
+    if (this.#closedForGood) throw closedError()
+    this.#addedPeers.push(address)
+    this.#node.addPeer(address)
+  }
+
+  stats (): ReplicatorStats {
+    return statsOf(this.#node, this.#status, this.#settings, this.#lastError)
+  }
+
+  /** A digest of this replica, at the position that is applied here when it begins. Reads all of it. */
+  async digest (): Promise<ReplicaDigest> {
+    await this.db.open({ passive: true })
+    return await digestReplica(this.#interception.store)
+  }
+
+  /**
+   * A snapshot that sees every write that was acknowledged anywhere before the call; `db.snapshot()` cannot wait, and
+   * gives the state that is applied here.
+   */
+  async consistentSnapshot (): Promise<AbstractSnapshot> {
+    await this.db.open({ passive: true })
+    await this.#node.waitForRange({})
+    return this.db.snapshot()
+  }
+
+  /**
+   * Closes all connections. Writes that are under way are given the chance to settle; then all that wait reject. The
+   * database stays open for reads and refuses writes, until `release()`. Idempotent.
+   */
+  close (): Promise<void> {
+    this.#closedForGood = true
+    return this.#stop()
+  }
+
+  /**
+   * Closes, and gives the plain database back. With `purge`, everything that the replicator has stored in it is
+   * deleted; then the database must be open. Without, another Replicator on it goes on where this one stopped.
+   */
+  release (options: { purge?: boolean } = {}): Promise<void> {
+    this.#released ??= this.#release(options.purge === true)
+    return this.#released
+  }
+
+  async #release (purged: boolean): Promise<void> {
+    await this.close()
+    try {
+      if (purged) {
+        await this.db.open({ passive: true })
+        await purge(this.#interception.store)
+      }
+    } catch (error) {
+      this.#released = null
+      throw error
+    }
+    this.#interception.uninstall()
+  }
+
+  // The database's side.
+
+  #gate (): Gate {
+    const replicator = this
+    return {
+      get open () { return replicator.#readsLocally || replicator.#node.open },
+      write: (body) => {
+        if (this.#closedForGood) return Promise.reject(closedError('aborted'))
+        return this.#node.write(body)
+      },
+      waitForKey: (key) => this.#readsLocally ? null : this.#node.waitForKeys([key]),
+      waitForKeys: (keys) => this.#readsLocally ? null : this.#node.waitForKeys(keys),
+      waitForRange: (range: ByteRange) => this.#readsLocally ? null : this.#node.waitForRange(range),
+      onStoreOpen: () => { this.#start() },
+      onStoreClosing: () => this.#stop()
+    }
+  }
+
+  get #readsLocally (): boolean {
+    return this.#settings.reads === 'local' || this.#closedForGood
+  }
+
+  #start (): void {
+    if (this.#closedForGood) return
+    // The database was closed and opened again.
+    if (this.#closing !== null) {
+      this.#network = this.#internals.network(this.#settings, this.#internals.env)
+      this.#closing = null
+      this.#status = 'opening'
+      this.#node = this.#makeNode()
+      for (const address of this.#addedPeers) this.#node.addPeer(address)
+    }
+    void this.#node.start().then(() => {
+      if (this.#status === 'opening') this.#status = 'notready'
+    })
+  }
+
+  #makeNode (): Node {
+    return new Node(this.#interception.store, this.#network, this.#settings, this.#internals.env, this.#events())
+  }
+
+  #stop (): Promise<void> {
+    this.#closing ??= this.#stopNode()
+    return this.#closing
+  }
+
+  async #stopNode (): Promise<void> {
+    await this.#node.stop()
+    await this.#network.close()
+    this.#status = 'closed'
+    this.#settleReady(closedError())
+    this.#emit('closed')
+  }
+
+  // The node's side.
+
+  #events (): NodeEvents {
+    return {
+      onReady: () => {
+        this.#status = 'ready'
+        this.#settleReady(null)
+        this.#emit('ready')
+      },
+      onNotReady: () => {
+        if (this.#status === 'ready') this.#status = 'notready'
+        this.#emit('notready')
+      },
+      onConnect: ({ host, port }) => { this.#emit('connect', host, port) },
+      onDisconnect: ({ host, port }) => { this.#emit('disconnect', host, port) },
+      onReconnect: ({ host, port }) => { this.#emit('reconnect', host, port) },
+      onFail: ({ host, port }) => { this.#emit('fail', host, port) },
+      onError: (error) => {
+        this.#lastError = error
+        this.#emitError(error)
+      },
+      onFailed: (error) => {
+        this.#status = 'failed'
+        this.#lastError = error
+        this.#settleReady(error)
+        this.#emitError(error)
+      }
+    }
+  }
+
+  #settleReady (error: Error | null): void {
+    for (const { resolve, reject } of this.#waitingForReady.splice(0)) {
+      if (error === null) resolve()
+      else reject(error)
+    }
+  }
+
+  /** A peer that is not up yet must not crash a process that does not care. */
+  #emitError (error: Error): void {
+    if (this.listenerCount('error') > 0) this.#emit('error', error)
+  }
+
+  /** A listener that throws must not break the protocol: it throws in a turn of its own. */
+  #emit<E extends keyof ReplicatorEvents> (event: E, ...args: ReplicatorEvents[E]): void {
+    const emitter: EventEmitter = this
+    try {
+      emitter.emit(event, ...args)
+    } catch (error) {
+      this.#internals.env.nextTurn(() => { throw error })
+    }
+  }
+}
+
+function closedError (outcome?: 'aborted'): ReplicatorError {
+  return new ReplicatorError(codes.closed, 'The replicator is closed', outcome === undefined ? {} : { outcome })
+}
+
+/** Makes replicators, with or without `new`. */
+export interface ReplicatorConstructor {
+  (db: AnyLevel, opts?: ReplicatorOptions): DatabaseReplicator
+  new (db: AnyLevel, opts?: ReplicatorOptions): DatabaseReplicator
+  readonly prototype: DatabaseReplicator
+}
+
+/**
+ * Replicates an abstract-level database: from here on, every put, del, batch and clear on `db` is committed by all
+ * members of the cluster in one order before its promise resolves, and every read on any member sees it.
+ *
+ * Throws a TypeError on wrong options, and a ReplicatorError with code LEVEL_NOT_SUPPORTED on options or databases that
+ * this version cannot work with, LEVEL_ALREADY_WRAPPED on a database that is wrapped already.
+ */
+export const Replicator = function (db: AnyLevel, opts?: ReplicatorOptions): DatabaseReplicator {
+  return new DatabaseReplicator(db, opts)
+} as unknown as ReplicatorConstructor
+
+Object.defineProperty(Replicator, 'prototype', { value: DatabaseReplicator.prototype })
+export type Replicator = DatabaseReplicator

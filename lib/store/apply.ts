@@ -1,0 +1,25 @@
+import type { Effect } from '../core/effects.ts'
+import type { Operation } from '../wire/operations.ts'
+import { appliedKey, encodeApplied, encodeRow, originKey } from './layout.ts'
+import type { Store } from './store.ts'
+
+/**
+ * Applies committed entries to the data, in one atomic batch with all that is a function of the log up to there. Not
+ * synced: the entries are in the log, and a store that loses a suffix of its unsynced batches loses the position with
+ * the data.
+ */
+export async function apply (store: Store, effect: Effect & { type: 'apply' }): Promise<void> {
+  const operations: Operation[] = []
+  for (const group of effect.groups) {
+    for (const entry of group.entries) {
+      if (entry.kind === 'write') for (const op of entry.operations) operations.push(op as Operation)
+    }
+  }
+  for (const [id, row] of effect.rows) {
+    const key = originKey(id)
+    operations.push(row === null ? { type: 'del', key } : { type: 'put', key, value: encodeRow(row) })
+  }
+  const { through: position, epoch, seeded } = effect
+  operations.push({ type: 'put', key: appliedKey, value: encodeApplied({ position, epoch, seeded }) })
+  await store.batch(operations, { sync: false })
+}

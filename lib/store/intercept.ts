@@ -1,0 +1,156 @@
+import { AbstractLevel } from 'abstract-level'
+import { codes, ReplicatorError } from '../errors.ts'
+import type { Gate } from './gate.ts'
+import type { Data, PrivateLevel, PrivateOperation, PrivateRangeOptions } from './private-api.ts'
+import type { RawApi } from './raw-store.ts'
+import type { Kind } from './range-reads.ts'
+import type { Store } from './store.ts'
+import type { WriteLimits } from './submission.ts'
+import { nativeFormat, toBytes } from './formats.ts'
+import { OwnProperties } from './own-properties.ts'
+import { pointReads } from './point-reads.ts'
+import { privateApi, rootOf } from './private-api.ts'
+import { RangeReads } from './range-reads.ts'
+import { RawStore } from './raw-store.ts'
+import { ReplicaChainedBatch } from './replica-chained-batch.ts'
+import { interceptSublevels } from './sublevels.ts'
+import { Submission } from './submission.ts'
+
+/** Marks a database that is wrapped, for all copies of this package in one process. */
+const mark = Symbol.for('quorum-level')
+
+const kinds = ['_iterator', '_keys', '_values'] as const satisfies readonly Kind[]
+
+const defaults = privateApi(AbstractLevel.prototype as AbstractLevel<unknown, unknown, unknown>)
+
+export type InterceptOptions = Partial<WriteLimits>
+
+export interface Interception {
+  /** The storage itself. Works from `gate.onStoreOpen()` until the promise of `gate.onStoreClosing()` settles. */
+  readonly store: Store
+  /** Whether it works now. */
+  readonly isOpen: boolean
+  /** Gives the database back as it was. Reads that wait still end by the gate. Idempotent. */
+  uninstall (): void
+}
+
+/**
+ * Puts `gate` between a database and its storage, on this very instance: its private methods are replaced, so that
+ * encodings, sublevels, hooks, events and deferred operations remain those of abstract-level. Keys and values are
+ * replicated as bytes. `options` limit keys to 64 KiB and writes to 16 MiB by default.
+ *
+ * Throws LEVEL_ALREADY_WRAPPED, and LEVEL_NOT_SUPPORTED for a database that cannot keep bytes.
+ *
+ * If `db` is a sublevel: sublevels of it that are open already at that moment go on bypassing the gate with clear() and
+ * iterators until they are reopened, so make them afterwards (or in the same turn).
+ */
+export function intercept<F, K, V> (
+  db: AbstractLevel<F, K, V>, gate: Gate, options: InterceptOptions = {}
+): Interception {
+  const level = privateApi(db)
+  if (Object.hasOwn(level, mark)) {
+    throw new ReplicatorError(codes.alreadyWrapped, 'The database is already wrapped by a replicator')
+  }
+
+  const root = rootOf(level)
+  const native = nativeFormat(root)
+  const isRoot = root === level
+  const rootPrefix = isRoot ? new Uint8Array(0) : toBytes(level.prefixKey('', 'utf8', false))
+  const localLength = isRoot ? 0 : level.prefixKey('', 'utf8', true).length
+
+  const store = new RawStore(root, rawApi(root, isRoot), rootPrefix, native)
+  const submission = new Submission(gate, localLength, {
+    keyBytesMax: options.keyBytesMax ?? 64 * 1024,
+    writeBytesMax: options.writeBytesMax ?? 16 * 1024 * 1024
+  })
+  const ranges = new RangeReads({ gate, store, submission, rootPrefix, native: ownKinds(root) })
+  const view = { db: level, prefix: new Uint8Array(0), rootPrefix }
+  const points = pointReads(level, pick(level, ['_get', '_getSync', '_getMany', '_has', '_hasMany']), gate, store, localLength)
+  const original = pick(level, ['_open', '_close', ...kinds])
+  const instance = new OwnProperties(level)
+  let installed = true
+
+  const onOpen = () => {
+    if (store.usable) return
+    store.usable = true
+    gate.onStoreOpen()
+  }
+
+  const replacements: Partial<PrivateLevel> = {
+    async _open (options: object) {
+      await original._open.call(level, options)
+      onOpen()
+    },
+    async _close () {
+      await gate.onStoreClosing()
+      store.usable = false
+      try {
+        await original._close.call(level)
+      } catch (error) {
+        // abstract-level takes it that the database is still open.
+        onOpen()
+        throw error
+      }
+    },
+    ...points,
+    _put: (key: Data, value: Data) => submission.submit([submission.put(key, value)]),
+    _del: (key: Data) => submission.submit([submission.del(key)]),
+    _batch: (operations: PrivateOperation[]) => submission.submit(operations.map((op) => submission.operation(op))),
+    _chainedBatch: () => new ReplicaChainedBatch(level, submission),
+    _clear: (options: PrivateRangeOptions) => ranges.clear(view, options)
+  }
+
+  for (const kind of kinds) {
+    replacements[kind] = isRoot
+      ? (options: PrivateRangeOptions) => ranges.iterateRoot(view, kind, original[kind], options)
+      : (options: PrivateRangeOptions) => ranges.iterateSublevel(view, kind, options)
+  }
+
+  instance.define(mark, true)
+  for (const [name, method] of Object.entries(replacements)) instance.define(name, method)
+  const sublevels = isRoot ? null : interceptSublevels(level, ranges, rootPrefix)
+
+  if (level.status === 'open') {
+    store.usable = true
+    queueMicrotask(() => { if (installed) gate.onStoreOpen() })
+  } else if (level.status === 'opening') {
+    // Its `_open` may be running already, and then it is not ours.
+    level.once('open', onOpen)
+  }
+
+  return {
+    store,
+    get isOpen () { return store.usable },
+    uninstall () {
+      installed = false
+      level.removeListener('open', onOpen)
+      sublevels?.uninstall()
+      instance.restore()
+    }
+  }
+}
+
+/** The original methods if `root` is what is wrapped; else those that it has when they are called. */
+function rawApi (root: PrivateLevel, isRoot: boolean): RawApi {
+  if (!isRoot) return root
+  const { _get, _batch, _iterator, _keys, _values } = root
+  return {
+    _get: (key, options) => _get.call(root, key, options),
+    _batch: (operations, options) => _batch.call(root, operations, options),
+    _iterator: (options) => _iterator.call(root, options),
+    _keys: (options) => _keys.call(root, options),
+    _values: (options) => _values.call(root, options)
+  }
+}
+
+function ownKinds (root: PrivateLevel): Record<Kind, boolean> {
+  return {
+    _iterator: true,
+    _keys: root._keys !== defaults._keys,
+    _values: root._values !== defaults._values
+  }
+}
+
+function pick<N extends keyof PrivateLevel> (level: PrivateLevel, names: readonly N[]): Pick<PrivateLevel, N> {
+  return Object.fromEntries(names.map((name) => [name, level[name]])) as Pick<PrivateLevel, N>
+}

@@ -1,0 +1,144 @@
+import type { OriginRow } from '../core/origins.ts'
+import type { View, Vow } from '../core/view.ts'
+import { ByteReader, ByteWriter } from '../wire/bytes.ts'
+import { crc32c } from '../wire/crc32c.ts'
+import { FormatError } from '../wire/group.ts'
+import { readId, readOptionalId, readView, writeId, writeOptionalId, writeView } from '../wire/view.ts'
+import { RESERVED } from './keys.ts'
+
+/**
+ * Where the replicator keeps what, inside the reserved key space. See `spec/storage.md`. Each value but those of the
+ * log is a state record: format, checksum, payload.
+ */
+export const STATE_FORMAT = 1
+
+const kinds = { identity: 1, vow: 2, view: 3, applied: 4, origin: 5, log: 16 } as const
+
+export const identityKey = key(kinds.identity)
+export const vowKey = key(kinds.vow)
+export const viewKey = key(kinds.view)
+export const appliedKey = key(kinds.applied)
+export const originsStart = key(kinds.origin)
+export const originsEnd = key(kinds.origin + 1)
+export const logStart = key(kinds.log)
+export const logEnd = key(kinds.log + 1)
+
+/** The row of the origin with this id. */
+export function originKey (id: number): Uint8Array {
+  return key(kinds.origin, id)
+}
+
+/** The record of the group that begins at this position. */
+export function logKey (first: number): Uint8Array {
+  return key(kinds.log, first)
+}
+
+/** The number in a key made by `originKey` or `logKey`. */
+export function numberOf (key: Uint8Array): number {
+  if (key.byteLength !== RESERVED.byteLength + 9) throw new FormatError('unknown reserved key')
+  const view = new DataView(key.buffer, key.byteOffset + RESERVED.byteLength + 1)
+  return view.getUint32(0) * 0x100000000 + view.getUint32(4)
+}
+
+function key (kind: number, number?: number): Uint8Array {
+  const bytes = new Uint8Array(RESERVED.byteLength + 1 + (number === undefined ? 0 : 8))
+  bytes.set(RESERVED)
+  bytes[RESERVED.byteLength] = kind
+  if (number !== undefined) {
+    const view = new DataView(bytes.buffer, RESERVED.byteLength + 1)
+    view.setUint32(0, Math.floor(number / 0x100000000))
+    view.setUint32(4, number % 0x100000000)
+  }
+  return bytes
+}
+
+/** This node's id, made once, and the number of its starts. */
+export interface IdentityState {
+  readonly id: string
+  readonly start: number
+}
+
+/** What is in the data. Written in the same atomic batch as they. */
+export interface AppliedState {
+  readonly position: number
+  readonly epoch: number
+  readonly seeded: boolean
+}
+
+export function encodeIdentity (state: IdentityState): Uint8Array {
+  return encodeState((writer) => {
+    writeId(writer, state.id)
+    writer.varint(state.start)
+  })
+}
+
+export function decodeIdentity (record: Uint8Array): IdentityState {
+  return decodeState(record, (reader) => ({ id: readId(reader), start: reader.varint() }))
+}
+
+export function encodeVow (vow: Vow): Uint8Array {
+  return encodeState((writer) => {
+    writer.varint(vow.epoch)
+    writeOptionalId(writer, vow.to)
+  })
+}
+
+export function decodeVow (record: Uint8Array): Vow {
+  return decodeState(record, (reader) => ({ epoch: reader.varint(), to: readOptionalId(reader) }))
+}
+
+export function encodeView (view: View): Uint8Array {
+  return encodeState((writer) => { writeView(writer, view) })
+}
+
+export function decodeView (record: Uint8Array): View {
+  return decodeState(record, readView)
+}
+
+export function encodeApplied (state: AppliedState): Uint8Array {
+  return encodeState((writer) => {
+    writer.varint(state.position)
+    writer.varint(state.epoch)
+    writer.u8(state.seeded ? 1 : 0)
+  })
+}
+
+export function decodeApplied (record: Uint8Array): AppliedState {
+  return decodeState(record, (reader) => ({ position: reader.varint(), epoch: reader.varint(), seeded: reader.u8() === 1 }))
+}
+
+export function encodeRow (row: OriginRow): Uint8Array {
+  return encodeState((writer) => {
+    writeId(writer, row.node)
+    writer.varint(row.start)
+    writer.varint(row.highest)
+    writer.varint(row.last)
+  })
+}
+
+export function decodeRow (record: Uint8Array): OriginRow {
+  return decodeState(record, (reader) => ({
+    node: readId(reader), start: reader.varint(), highest: reader.varint(), last: reader.varint()
+  }))
+}
+
+function encodeState (write: (writer: ByteWriter) => void): Uint8Array {
+  const writer = new ByteWriter(64)
+  writer.u8(STATE_FORMAT)
+  writer.u32(0)
+  write(writer)
+  const record = writer.finish().slice()
+  new DataView(record.buffer).setUint32(1, crc32c(record.subarray(5)))
+  return record
+}
+
+function decodeState<T> (record: Uint8Array, read: (reader: ByteReader) => T): T {
+  const reader = new ByteReader(record)
+  const format = reader.u8()
+  if (format > STATE_FORMAT) throw new FormatError(`state format ${format} is newer than ${STATE_FORMAT}`)
+  if (format !== STATE_FORMAT) reader.fail('unknown state format')
+  if (reader.u32() !== crc32c(record.subarray(5))) reader.fail('checksum mismatch')
+  const state = read(reader)
+  reader.end()
+  return state
+}

@@ -1,0 +1,182 @@
+import { ReplicatorError } from '../errors.ts'
+import type { FeedOptions } from './iterator-feed.ts'
+import type { ByteRange, Gate } from './gate.ts'
+import type { Data, PrivateIterator, PrivateLevel, PrivateRangeOptions } from './private-api.ts'
+import type { RawStore } from './raw-store.ts'
+import type { View } from './ranges.ts'
+import type { Submission } from './submission.ts'
+import { concat } from './formats.ts'
+import { canonicalRange, clamp, isReservedAt, rootRange, stripPrefix, withRange } from './ranges.ts'
+import { RESERVED } from './keys.ts'
+import { ReplicaEntryIterator, ReplicaKeyIterator, ReplicaValueIterator } from './replica-iterator.ts'
+
+export type Kind = '_iterator' | '_keys' | '_values'
+
+const iterators = {
+  _iterator: ReplicaEntryIterator,
+  _keys: ReplicaKeyIterator,
+  _values: ReplicaValueIterator
+} as const
+
+// One write of clear(): small enough not to hold up the writes of others.
+const clearKeysMax = 1000
+const clearBytesMax = 1024 * 1024
+
+export interface RangeReadsOptions {
+  gate: Gate
+  store: RawStore
+  submission: Submission
+  /** Leads from the root database to the wrapped one. */
+  rootPrefix: Uint8Array
+  /** Which kinds of iterators the root makes by methods of its own. The others are made of `_iterator`. */
+  native: Readonly<Record<Kind, boolean>>
+}
+
+/** Iterators and clear(), of the wrapped database and of the sublevels below it. */
+export class RangeReads {
+  readonly #gate: Gate
+  readonly #store: RawStore
+  readonly #submission: Submission
+  readonly #rootPrefix: Uint8Array
+  readonly #native: Readonly<Record<Kind, boolean>>
+  #last: Uint8Array | null = null
+
+  constructor (options: RangeReadsOptions) {
+    this.#gate = options.gate
+    this.#store = options.store
+    this.#submission = options.submission
+    this.#rootPrefix = options.rootPrefix
+    this.#native = options.native
+  }
+
+  /**
+   * An iterator of the root database itself, by the method that it has for it: nothing stands between it and the user,
+   * unless it has to wait.
+   */
+  iterateRoot (view: View, kind: Kind, original: PrivateLevel[Kind], options: PrivateRangeOptions): PrivateIterator {
+    const wait = this.#wait(view, options)
+
+    if (wait === null) {
+      // Those that are not native come back here with kind `_iterator`.
+      if (!this.#native[kind]) return original.call(view.db, options)
+      const clamped = clamp(options)
+      return this.#guardSeek(original.call(view.db, options), clamped && options.reverse)
+    }
+
+    return this.#replicaIterator(view, kind, wait, options)
+  }
+
+  /** An iterator of a sublevel. Always one of ours, because the prefix must be added and removed. */
+  iterateSublevel (view: View, kind: Kind, options: PrivateRangeOptions): PrivateIterator {
+    return this.#replicaIterator(view, kind, this.#wait(view, options), options)
+  }
+
+  async clear (view: View, options: PrivateRangeOptions): Promise<void> {
+    const range = canonicalRange(view, options)
+    const wait = options.snapshot != null || this.#gate.open ? null : this.#gate.waitForRange(range)
+    if (wait !== null) await wait
+
+    const bytesMax = Math.min(clearBytesMax, this.#submission.limits.writeBytesMax >>> 1)
+    const { reverse, limit, snapshot } = options
+    let batch: Array<{ type: 'del', key: Uint8Array }> = []
+    let bytes = 0
+    let done = 0
+
+    const submit = async () => {
+      try {
+        await this.#submission.submit(batch)
+      } catch (error) {
+        throw done === 0 ? error : partly(error, done)
+      }
+      done += batch.length
+      batch = []
+      bytes = 0
+    }
+
+    for await (const keys of this.#store.keys(range, { reverse, limit, snapshot: snapshot ?? null }, clearKeysMax)) {
+      for (const key of keys) {
+        if (batch.length > 0 && (batch.length === clearKeysMax || bytes + key.byteLength > bytesMax)) await submit()
+        batch.push({ type: 'del', key })
+        bytes += key.byteLength
+      }
+    }
+
+    if (batch.length > 0) await submit()
+  }
+
+  #wait (view: View, options: PrivateRangeOptions): Promise<void> | null {
+    if (this.#gate.open || options.snapshot != null) return null
+    return this.#gate.waitForRange(canonicalRange(view, options))
+  }
+
+  #replicaIterator (view: View, kind: Kind, wait: Promise<void> | null, options: PrivateRangeOptions): PrivateIterator {
+    const range = canonicalRange(view, options)
+    // Without an upper bound of its own, the range of the wrapped database ends at the reserved space.
+    const guard = options.reverse && range.lt === RESERVED
+    const inner = withRange(options, rootRange(this.#rootPrefix, range))
+    const native = this.#native[kind]
+    const how: Kind = native ? kind : '_iterator'
+    const what = native || kind === '_iterator' ? null : { keys: kind === '_keys', values: kind === '_values' }
+
+    const feed: FeedOptions = {
+      wait,
+      signal: options.signal,
+      map: mapper(kind, native, this.#rootPrefix.byteLength + view.prefix.byteLength),
+      open: () => this.#guardSeek(this.#store.open(how, what === null ? inner : { ...inner, ...what }), guard)
+    }
+
+    return new iterators[kind](view.db, options, feed)
+  }
+
+  /**
+   * An iterator refuses to seek beyond its range, so with the reserved space cut off, a reverse one would find nothing
+   * when told to start from a key in there or after it. It has to find the last key of the user.
+   */
+  #guardSeek (iterator: PrivateIterator, needed: boolean): PrivateIterator {
+    if (!needed) return iterator
+    const original = iterator._seek
+
+    iterator._seek = (target: Data, options: object) => {
+      const beyond = typeof target !== 'string' && isReservedAt(target, this.#rootPrefix.byteLength)
+      original.call(iterator, beyond ? this.#lastKey() : target, options)
+    }
+    return iterator
+  }
+
+  /** The last of all keys before the reserved space that keep to the limit on the length of keys. */
+  #lastKey (): Uint8Array {
+    if (this.#last === null) {
+      const last = new Uint8Array(Math.max(8, this.#submission.limits.keyBytesMax)).fill(0xff)
+      last[7] = 0xfe
+      this.#last = concat(this.#rootPrefix, last)
+    }
+    return this.#last
+  }
+}
+
+/** What turns an item of the iterator below into one of `kind`. Null if they are the same. */
+function mapper (kind: Kind, native: boolean, prefixLength: number): ((item: unknown) => unknown) | null {
+  const strip = (key: unknown) => key === undefined ? key : stripPrefix(key as Data, prefixLength)
+
+  if (kind === '_iterator') {
+    if (prefixLength === 0) return null
+    return (item) => {
+      const entry = item as [unknown, unknown]
+      entry[0] = strip(entry[0])
+      return entry
+    }
+  }
+
+  if (kind === '_values') return native ? null : (item) => (item as [unknown, unknown])[1]
+  if (native) return prefixLength === 0 ? null : strip
+  return (item) => strip((item as [unknown, unknown])[0])
+}
+
+/** clear() is several writes. If some are done, it is no longer true that nothing was applied. */
+function partly (error: unknown, done: number): unknown {
+  if (!(error instanceof ReplicatorError)) return error
+  return new ReplicatorError(error.code, `clear() stopped after ${done} keys: ${error.message}`, {
+    cause: error,
+    outcome: 'unknown'
+  })
+}

@@ -1,0 +1,141 @@
+import { AbstractIterator } from 'abstract-level'
+import { codes, ReplicatorError } from '../errors.ts'
+import type { Operation } from '../wire/operations.ts'
+import type { NativeFormat } from './formats.ts'
+import type { ByteRange } from './gate.ts'
+import type { PrivateIterator, PrivateLevel, PrivateOperation, PrivateRangeOptions } from './private-api.ts'
+import type { Store } from './store.ts'
+import { concat } from './formats.ts'
+import { rootRange } from './ranges.ts'
+
+/** The methods of the root database as they were before the interception. */
+export type RawApi = Pick<PrivateLevel, '_get' | '_batch' | '_iterator' | '_keys' | '_values'>
+
+// Where abstract-level's iterators look for the encodings with which they decode. Not in its public types.
+const { keyEncoding, valueEncoding } = AbstractIterator as unknown as { keyEncoding: symbol, valueEncoding: symbol }
+
+// A hint for stores that read ahead in bytes, without which classic-level gives few entries at a time.
+const highWaterMarkBytes = 256 * 1024
+
+export interface RawRangeOptions {
+  reverse?: boolean
+  limit?: number
+  snapshot?: object | null
+}
+
+/**
+ * Reaches the storage of the root database through its private methods. A sublevel could forward to its parent, but
+ * only through the public methods, which refuse while the parent closes (just when the log has to be finished), and
+ * run the hooks of users on keys that are not theirs.
+ */
+export class RawStore implements Store {
+  readonly #root: PrivateLevel
+  readonly #raw: RawApi
+  readonly #prefix: Uint8Array
+  readonly #native: NativeFormat
+  readonly #formats: { keyEncoding: 'buffer' | 'view', valueEncoding: 'buffer' | 'view' }
+  /** Whether the storage is open. Native stores crash the process if they are used when it is not. */
+  usable = false
+
+  constructor (root: PrivateLevel, raw: RawApi, prefix: Uint8Array, native: NativeFormat) {
+    this.#root = root
+    this.#raw = raw
+    this.#prefix = prefix
+    this.#native = native
+    this.#formats = Object.freeze({ keyEncoding: native.format, valueEncoding: native.format })
+  }
+
+  async batch (operations: readonly Operation[], options: { sync: boolean }): Promise<void> {
+    this.assertUsable()
+    // Some stores cannot take an empty batch; none syncs for one.
+    if (operations.length === 0) return
+
+    const { format, keep } = this.#native
+    const length = operations.length
+    const batch = new Array<PrivateOperation>(length)
+
+    for (let i = 0; i < length; i++) {
+      const op = operations[i] as Operation
+      const key = this.#prefix.byteLength === 0 ? keep(op.key) : keep(concat(this.#prefix, op.key))
+      batch[i] = op.type === 'put'
+        ? { type: 'put', key, value: keep(op.value), keyEncoding: format, valueEncoding: format } as PrivateOperation
+        : { type: 'del', key, keyEncoding: format } as PrivateOperation
+    }
+
+    await this.#raw._batch(batch, { sync: options.sync })
+  }
+
+  async get (key: Uint8Array): Promise<Uint8Array | undefined> {
+    this.assertUsable()
+    const value = await this.#raw._get(this.#rootKey(key), this.#formats)
+    return value as Uint8Array | undefined
+  }
+
+  /** The snapshot is taken in the turn in which iterating begins. */
+  async * entries (range: ByteRange, size = 1000): AsyncGenerator<Array<[key: Uint8Array, value: Uint8Array]>> {
+    const iterator = this.#iterator(range, {}, true)
+    const length = this.#prefix.byteLength
+
+    try {
+      while (true) {
+        const chunk = await iterator.nextv(size) as Array<[Uint8Array, Uint8Array]>
+        if (chunk.length === 0) return
+        if (length > 0) for (const entry of chunk) entry[0] = entry[0].subarray(length)
+        yield chunk
+      }
+    } finally {
+      await iterator.close()
+    }
+  }
+
+  /** Only the keys. */
+  async * keys (range: ByteRange, options: RawRangeOptions, size = 1000): AsyncGenerator<Uint8Array[]> {
+    const iterator = this.#iterator(range, options, false)
+    const length = this.#prefix.byteLength
+
+    try {
+      while (true) {
+        const chunk = await iterator.nextv(size) as Array<[Uint8Array, unknown]>
+        if (chunk.length === 0) return
+        yield chunk.map(([key]) => key.subarray(length))
+      }
+    } finally {
+      await iterator.close()
+    }
+  }
+
+  /**
+   * Opens an iterator of the root as it is, with bounds in the key space of the root. Its items are in the formats that
+   * `options` names, not decoded.
+   */
+  open (kind: '_iterator' | '_keys' | '_values', options: PrivateRangeOptions): PrivateIterator {
+    this.assertUsable()
+    return this.#raw[kind]({
+      ...options,
+      [keyEncoding]: this.#root.keyEncoding(options.keyEncoding as string),
+      [valueEncoding]: this.#root.valueEncoding(options.valueEncoding as string)
+    } as PrivateRangeOptions)
+  }
+
+  assertUsable (): void {
+    if (!this.usable) throw new ReplicatorError(codes.closed, 'The database is not open')
+  }
+
+  #iterator (range: ByteRange, options: RawRangeOptions, values: boolean): PrivateIterator {
+    const { reverse = false, limit = -1, snapshot } = options
+    return this.open('_iterator', {
+      ...rootRange(this.#prefix, range),
+      ...this.#formats,
+      ...(snapshot == null ? null : { snapshot }),
+      reverse,
+      limit,
+      keys: true,
+      values,
+      highWaterMarkBytes
+    } as PrivateRangeOptions)
+  }
+
+  #rootKey (key: Uint8Array): Uint8Array {
+    return this.#prefix.byteLength === 0 ? key : concat(this.#prefix, key)
+  }
+}

@@ -1,0 +1,89 @@
+import { codes, ReplicatorError } from '../errors.ts'
+import { encodeOperations } from '../wire/operations.ts'
+import type { Operation } from '../wire/operations.ts'
+import type { Data, PrivateOperation } from './private-api.ts'
+import type { Gate } from './gate.ts'
+import { toBytes } from './formats.ts'
+import { isReserved } from './keys.ts'
+import { stripPrefix } from './ranges.ts'
+
+export interface WriteLimits {
+  /** Largest key, in bytes. */
+  keyBytesMax: number
+  /** Largest encoded write, in bytes. */
+  writeBytesMax: number
+}
+
+/** The write path: turns what the private API was given into operations, and these into one write for the gate. */
+export class Submission {
+  readonly limits: WriteLimits
+  readonly #gate: Gate
+  readonly #prefixLength: number
+
+  constructor (gate: Gate, prefixLength: number, limits: WriteLimits) {
+    this.#gate = gate
+    this.#prefixLength = prefixLength
+    this.limits = limits
+  }
+
+  /** Shares memory with its arguments as long as it is not submitted. */
+  put (key: Data, value: Data): Operation {
+    return { type: 'put', key: this.#key(key), value: toBytes(value) }
+  }
+
+  del (key: Data): Operation {
+    return { type: 'del', key: this.#key(key) }
+  }
+
+  operation (op: PrivateOperation): Operation {
+    if (op.sublevel != null) {
+      throw new ReplicatorError(codes.notSupported,
+        'A batch cannot write to a sublevel that is not part of the replicated database', { outcome: 'aborted' })
+    }
+    return op.type === 'put' ? this.put(op.key, op.value as Data) : this.del(op.key)
+  }
+
+  /**
+   * Submits one write. The operations are encoded before this returns, so their memory is the caller's again. Throws
+   * at once if they break a limit; then nothing is submitted.
+   */
+  submit (operations: readonly Operation[]): Promise<void> {
+    let size = 0
+    for (const op of operations) size += operationBytes(op)
+    // Before room is made for all of it.
+    this.assertSize(size)
+
+    const body = encodeOperations(operations)
+    this.assertSize(body.byteLength)
+    return this.#gate.write(body)
+  }
+
+  /** Throws if a write of that many bytes is too large. */
+  assertSize (size: number): void {
+    const { writeBytesMax } = this.limits
+    if (size > writeBytesMax) throw tooLarge(`A write of ${size} bytes or more exceeds the limit of ${writeBytesMax}`)
+  }
+
+  #key (data: Data): Uint8Array {
+    const key = toBytes(stripPrefix(data, this.#prefixLength))
+    const { keyBytesMax } = this.limits
+
+    if (isReserved(key)) {
+      throw new ReplicatorError(codes.reservedKey,
+        'Keys that begin with eight 0xff bytes are reserved for the replicator', { outcome: 'aborted' })
+    }
+    if (key.byteLength > keyBytesMax) {
+      throw tooLarge(`A key of ${key.byteLength} bytes exceeds the limit of ${keyBytesMax}`)
+    }
+    return key
+  }
+}
+
+/** What one operation adds to a write, not counting the lengths and types. */
+export function operationBytes (op: Operation): number {
+  return op.key.byteLength + (op.type === 'put' ? op.value.byteLength : 0)
+}
+
+function tooLarge (message: string): ReplicatorError {
+  return new ReplicatorError(codes.tooLarge, message, { outcome: 'aborted' })
+}
