@@ -289,6 +289,7 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
         this.#required = input.required
         this.#unresolved = input.unresolved
         if (this.#view === null) this.agreement.announce()
+        else this.agreement.evaluate()
         break
       case 'unreachable':
         this.submissions.rejectAll('unreachable')

@@ -12,10 +12,9 @@ export function toBytes (data: Data): Uint8Array {
 export function copyData (data: Data): Data {
   if (typeof data === 'string') return data
   const copy = new Uint8Array(data)
-  // Stays a Buffer where it was one: the private API may ask for that.
-  return data.constructor === Uint8Array
-    ? copy
-    : (data.constructor as unknown as { from (buffer: ArrayBuffer): Uint8Array }).from(copy.buffer)
+  const type = data.constructor as { isBuffer?: unknown, from? (buffer: ArrayBuffer): Uint8Array }
+  // A Buffer stays one, of whichever implementation: a store may have asked for it.
+  return type.isBuffer !== undefined && type.from !== undefined ? type.from(copy.buffer) : copy
 }
 
 export function concat (a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -1,13 +1,13 @@
 import { ReplicatorError } from '../errors.ts'
 import type { FeedOptions } from './iterator-feed.ts'
-import type { ByteRange, Gate } from './gate.ts'
+import type { Gate } from './gate.ts'
 import type { Data, PrivateIterator, PrivateLevel, PrivateRangeOptions } from './private-api.ts'
 import type { RawStore } from './raw-store.ts'
 import type { View } from './ranges.ts'
 import type { Submission } from './submission.ts'
-import { concat } from './formats.ts'
+import { concat, toBytes } from './formats.ts'
 import { canonicalRange, clamp, isReservedAt, rootRange, stripPrefix, withRange } from './ranges.ts'
-import { RESERVED } from './keys.ts'
+import { RESERVED, compareKeys } from './keys.ts'
 import { ReplicaEntryIterator, ReplicaKeyIterator, ReplicaValueIterator } from './replica-iterator.ts'
 
 export type Kind = '_iterator' | '_keys' | '_values'
@@ -59,8 +59,10 @@ export class RangeReads {
     if (wait === null) {
       // Those that are not native come back here with kind `_iterator`.
       if (!this.#native[kind]) return original.call(view.db, options)
+      const { lte, lt, reverse } = options
       const clamped = clamp(options)
-      return this.#guardSeek(original.call(view.db, options), clamped && options.reverse)
+      const iterator = original.call(view.db, options)
+      return clamped && reverse ? this.#guardSeek(iterator, lte, lt) : iterator
     }
 
     return this.#replicaIterator(view, kind, wait, options)
@@ -112,7 +114,7 @@ export class RangeReads {
   #replicaIterator (view: View, kind: Kind, wait: Promise<void> | null, options: PrivateRangeOptions): PrivateIterator {
     const range = canonicalRange(view, options)
     // Without an upper bound of its own, the range of the wrapped database ends at the reserved space.
-    const guard = options.reverse && range.lt === RESERVED
+    const guarded = options.reverse && range.lt === RESERVED
     const inner = withRange(options, rootRange(this.#rootPrefix, range))
     const native = this.#native[kind]
     const how: Kind = native ? kind : '_iterator'
@@ -122,7 +124,10 @@ export class RangeReads {
       wait,
       signal: options.signal,
       map: mapper(kind, native, this.#rootPrefix.byteLength + view.prefix.byteLength),
-      open: () => this.#guardSeek(this.#store.open(how, what === null ? inner : { ...inner, ...what }), guard)
+      open: () => {
+        const iterator = this.#store.open(how, what === null ? inner : { ...inner, ...what })
+        return guarded ? this.#guardSeek(iterator, options.lte, options.lt) : iterator
+      }
     }
 
     return new iterators[kind](view.db, options, feed)
@@ -130,15 +135,22 @@ export class RangeReads {
 
   /**
    * An iterator refuses to seek beyond its range, so with the reserved space cut off, a reverse one would find nothing
-   * when told to start from a key in there or after it. It has to find the last key of the user.
+   * when told to start from a key in there. It has to find the last key of the user, unless the user's own upper bound
+   * (`lte` or `lt`) excludes that key.
    */
-  #guardSeek (iterator: PrivateIterator, needed: boolean): PrivateIterator {
-    if (!needed) return iterator
+  #guardSeek (iterator: PrivateIterator, lte: Data | undefined, lt: Data | undefined): PrivateIterator {
     const original = iterator._seek
+    const offset = this.#rootPrefix.byteLength
 
     iterator._seek = (target: Data, options: object) => {
-      const beyond = typeof target !== 'string' && isReservedAt(target, this.#rootPrefix.byteLength)
-      original.call(iterator, beyond ? this.#lastKey() : target, options)
+      if (typeof target !== 'string' && isReservedAt(target, offset)) {
+        const key = target.subarray(offset)
+        const excluded = lte !== undefined
+          ? compareKeys(key, toBytes(lte)) > 0
+          : lt !== undefined && compareKeys(key, toBytes(lt)) >= 0
+        if (!excluded) target = this.#lastKey()
+      }
+      original.call(iterator, target, options)
     }
     return iterator
   }

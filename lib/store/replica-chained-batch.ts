@@ -39,6 +39,9 @@ export class ReplicaChainedBatch extends AbstractChainedBatch<AnyLevel, unknown,
 
   async _write (): Promise<void> {
     if (this.#error !== null) throw this.#error
+    // The database waits for its resources before it tells the gate that it closes. A write that cannot commit must
+    // not hold that up: the gate settles it.
+    this.db.detachResource(this)
     await this.#submission.submit(this.#operations)
   }
 
