@@ -18,12 +18,13 @@ const reasonOf = {
   failed: 'this node has stopped taking part'
 } as const satisfies Record<Rejection, string>
 
-/** What the caller of a rejected write gets. */
-export function rejectionError (settlement: Settlement & { outcome: 'aborted' | 'unknown' }, cause: Error | null, waitingFor: string): ReplicatorError {
+/** What the caller of a rejected write gets. `failure` is why this node has stopped taking part, if it has. */
+export function rejectionError (settlement: Settlement & { outcome: 'aborted' | 'unknown' }, failure: ReplicatorError | null, waitingFor: string): ReplicatorError {
   const { outcome, why, transaction } = settlement
   const verdict = outcome === 'aborted' ? 'The write was not applied' : 'The outcome of the write is unknown'
   const hint = why === 'timeout' && waitingFor !== '' ? ` (${waitingFor})` : ''
-  return new ReplicatorError(codeOf[why], `${verdict}: ${reasonOf[why]}${hint}`, {
+  const cause = why === 'failed' ? failure : null
+  return new ReplicatorError(cause?.code ?? codeOf[why], `${verdict}: ${reasonOf[why]}${hint}`, {
     outcome,
     ...(cause === null ? {} : { cause }),
     ...(transaction === null ? {} : { transaction })

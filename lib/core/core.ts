@@ -114,10 +114,11 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
   step (input: Input): Effect[] {
     if (!this.#stopped) {
       this.#take(input)
+      this.#refresh()
       for (let message = this.#loop.shift(); message !== undefined; message = this.#loop.shift()) {
         this.#onMessage(this.self, message)
+        this.#refresh()
       }
-      this.#refresh()
     }
     const effects = this.#effects
     this.#effects = []

@@ -90,12 +90,18 @@ export class LiveSession implements Session, LinkHandler {
 
   onCall (method: Method, payload: Uint8Array, reply: (payload: Uint8Array) => void): void {
     switch (method) {
-      case 'frame': return this.#context.handler.onFrame(this, payload)
+      case 'frame': return this.#onFrame(payload)
       case 'ping': return reply(noBytes)
       case 'hello':
       case 'start': throw new WireError(`"${method}" after the handshake`)
       default: return method satisfies never
     }
+  }
+
+  #onFrame (body: Uint8Array): void {
+    const { frameBytesMax } = this.#context.limits
+    if (body.byteLength > frameBytesMax) throw new WireError(`body of ${body.byteLength} bytes exceeds ${frameBytesMax}`)
+    this.#context.handler.onFrame(this, body)
   }
 
   onDrain (): void {

@@ -10,11 +10,8 @@ export function toBytes (data: Data): Uint8Array {
 
 /** The same key or value in memory of its own, for what outlives the call that passed it. */
 export function copyData (data: Data): Data {
-  if (typeof data === 'string') return data
-  const copy = new Uint8Array(data)
-  const type = data.constructor as { isBuffer?: unknown, from? (buffer: ArrayBuffer): Uint8Array }
-  // A Buffer stays one, of whichever implementation: a store may have asked for it.
-  return type.isBuffer !== undefined && type.from !== undefined ? type.from(copy.buffer) : copy
+  // Not `data.slice()`, which is a view if it is a Buffer. This is a copy, and still a Buffer if it was one.
+  return typeof data === 'string' ? data : Uint8Array.prototype.slice.call(data)
 }
 
 export function concat (a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -103,7 +103,7 @@ export function decodeWelcome (bytes: Uint8Array): Welcome {
   const reader = new ByteReader(bytes)
   const versions = readVersions(reader)
   const version = reader.varint()
-  if (version !== commonVersion(versions, ownVersions)) reader.fail('not the highest common version')
+  if (version !== 0 && version !== commonVersion(versions, ownVersions)) reader.fail('not the highest common version')
   const code = readCode(reader)
 
   if (version === 0) return { versions, version, code: codes.version, body: null }

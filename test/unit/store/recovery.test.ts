@@ -1,0 +1,166 @@
+import tape from 'tape'
+import { MemoryLevel } from 'memory-level'
+import type { AbstractLevel } from 'abstract-level'
+import { Replicator } from '../../../index.ts'
+import type { ReplicatorError } from '../../../index.ts'
+import { RESERVED } from '../../../lib/store/keys.ts'
+import { appliedKey, encodeApplied, identityKey, logEnd, logKey, logStart, viewKey } from '../../../lib/store/layout.ts'
+import { decodeGroupHeader } from '../../../lib/wire/group.ts'
+
+type Binary = AbstractLevel<string | Buffer | Uint8Array, Uint8Array, Uint8Array>
+
+/** A database in which a replicator has committed some writes, given back as a plain one. */
+async function used (writes = 5): Promise<Binary> {
+  const db: Binary = new MemoryLevel<Uint8Array, Uint8Array>({ keyEncoding: 'view', valueEncoding: 'view' })
+  const replicator = Replicator(db)
+  for (let i = 0; i < writes; i++) await db.put(Buffer.from(`k${i}`), Buffer.from(`v${i}`))
+  await replicator.release()
+  return db
+}
+
+async function contents (db: Binary): Promise<string> {
+  const entries: string[] = []
+  for await (const [key, value] of db.iterator()) entries.push(Buffer.from(key).toString('hex') + '=' + Buffer.from(value).toString('hex'))
+  return entries.join('\n')
+}
+
+async function logKeys (db: Binary): Promise<Uint8Array[]> {
+  return await db.keys({ gte: logStart, lt: logEnd }).all()
+}
+
+/** Starts a replicator on a store that is not as it should be: it must say so, everywhere, and change nothing. */
+async function refuses (t: tape.Test, db: Binary, code: string): Promise<void> {
+  const before = await contents(db)
+  const replicator = Replicator(db)
+  const events: Error[] = []
+  replicator.on('error', error => { events.push(error) })
+  const put = db.put(Buffer.from('new'), Buffer.from('1')).then(() => null, (error: ReplicatorError) => error)
+  const get = db.get(Buffer.from('k0')).then(() => null, (error: ReplicatorError) => error)
+  const ready = await replicator.ready().then(() => null, (error: ReplicatorError) => error)
+
+  t.equal(ready?.code, code, `ready() rejects with ${code}`)
+  t.equal((await put)?.code, code, 'a write rejects with it')
+  t.equal((await put)?.outcome ?? 'aborted', 'aborted', 'a write is not applied')
+  t.equal((await get)?.code, code, 'a read rejects with it')
+  t.equal(replicator.status, 'failed', 'the status tells')
+  t.equal((events[0] as ReplicatorError | undefined)?.code, code, 'it is an error event')
+  await replicator.release()
+  t.equal(await contents(db), before, 'nothing was changed')
+  await db.close()
+}
+
+tape('a log that is torn at its end is refused', { timeout: 30_000 }, async (t) => {
+  const db = await used()
+  const keys = await logKeys(db)
+  const last = keys[keys.length - 1] as Uint8Array
+  const record = await db.get(last) as Uint8Array
+  await db.put(last, record.slice(0, record.byteLength - 3))
+  await refuses(t, db, 'LEVEL_LOG_TORN')
+})
+
+tape('a log without its last record is refused', { timeout: 30_000 }, async (t) => {
+  const db = await used()
+  const keys = await logKeys(db)
+  await db.del(keys[keys.length - 1] as Uint8Array)
+  await refuses(t, db, 'LEVEL_LOG_TORN')
+})
+
+tape('a checksum failure in the middle of the log is refused', { timeout: 30_000 }, async (t) => {
+  const db = await used()
+  const keys = await logKeys(db)
+  const middle = keys[2] as Uint8Array
+  const record = (await db.get(middle) as Uint8Array).slice()
+  record[record.byteLength - 1] = (record[record.byteLength - 1] as number) ^ 1
+  await db.put(middle, record)
+  await refuses(t, db, 'LEVEL_LOG_CORRUPT')
+})
+
+tape('a missing record in the middle of the log is refused', { timeout: 30_000 }, async (t) => {
+  const db = await used()
+  await db.del((await logKeys(db))[2] as Uint8Array)
+  await refuses(t, db, 'LEVEL_LOG_CORRUPT')
+})
+
+tape('a record at the place of another is refused', { timeout: 30_000 }, async (t) => {
+  const db = await used()
+  const keys = await logKeys(db)
+  await db.put(keys[2] as Uint8Array, await db.get(keys[3] as Uint8Array) as Uint8Array)
+  await refuses(t, db, 'LEVEL_LOG_CORRUPT')
+})
+
+tape('a log record of a newer format is refused', { timeout: 30_000 }, async (t) => {
+  const db = await used()
+  const keys = await logKeys(db)
+  const record = (await db.get(keys[1] as Uint8Array) as Uint8Array).slice()
+  record[0] = 2
+  await db.put(keys[1] as Uint8Array, record)
+  await refuses(t, db, 'LEVEL_LOG_FORMAT')
+})
+
+for (const [name, key] of Object.entries({ identity: identityKey, view: viewKey, applied: appliedKey })) {
+  tape(`a damaged ${name} record is refused`, { timeout: 30_000 }, async (t) => {
+    const db = await used()
+    const record = (await db.get(key) as Uint8Array).slice()
+    record[6] = (record[6] as number) ^ 0x40
+    await db.put(key, record)
+    await refuses(t, db, 'LEVEL_LOG_CORRUPT')
+  })
+
+  tape(`an ${name} record of a newer format is refused`, { timeout: 30_000 }, async (t) => {
+    const db = await used()
+    const record = (await db.get(key) as Uint8Array).slice()
+    record[0] = 2
+    await db.put(key, record)
+    await refuses(t, db, 'LEVEL_LOG_FORMAT')
+  })
+}
+
+tape('an unknown record in the reserved key space is refused', { timeout: 30_000 }, async (t) => {
+  const db = await used()
+  await db.put(Buffer.concat([RESERVED, Buffer.from([9])]), Buffer.from('?'))
+  await refuses(t, db, 'LEVEL_LOG_FORMAT')
+})
+
+tape('a missing identity is refused', { timeout: 30_000 }, async (t) => {
+  const db = await used()
+  await db.del(identityKey)
+  await refuses(t, db, 'LEVEL_LOG_CORRUPT')
+})
+
+tape('what is in the log but was not applied is applied after a restart', { timeout: 30_000 }, async (t) => {
+  const db = await used()
+  const keys = await logKeys(db)
+  const { first } = decodeGroupHeader(await db.get(keys[keys.length - 1] as Uint8Array) as Uint8Array)
+  // As a crash between the append and the apply leaves it.
+  await db.put(appliedKey, encodeApplied({ position: first - 1, epoch: 1, seeded: false }))
+  await db.del(Buffer.from('k4'))
+
+  const replicator = Replicator(db)
+  t.equal(Buffer.from(await db.get(Buffer.from('k4')) ?? []).toString(), 'v4', 'a read waits for it')
+  t.equal(replicator.stats().epoch, 2, 'the restart has opened a new epoch')
+  await replicator.release()
+  await db.close()
+})
+
+tape('release({ purge: true }) leaves no residue, and release() goes on where it stopped', { timeout: 30_000 }, async (t) => {
+  const db = await used()
+  const first = Replicator(db)
+  await first.ready()
+  const { id, applied } = first.stats()
+  await first.release()
+
+  const second = Replicator(db)
+  await second.ready()
+  t.equal(second.stats().id, id, 'the same node')
+  t.ok(second.stats().applied >= applied, 'with its log')
+  await second.release({ purge: true })
+  t.deepEqual((await db.keys().all()).map(key => Buffer.from(key).toString()), ['k0', 'k1', 'k2', 'k3', 'k4'], 'only user data')
+  await db.put(Buffer.from('plain'), Buffer.from('1'))
+
+  const third = Replicator(db)
+  await third.ready()
+  t.notEqual(third.stats().id, id, 'a new node')
+  t.equal(Buffer.from(await db.get(Buffer.from('plain')) ?? []).toString(), '1', 'with the data that were there')
+  await third.release()
+  await db.close()
+})
