@@ -1,28 +1,31 @@
 import createDebug from 'debug'
 import type { CoreConfig } from './core/core.ts'
 import { Core } from './core/core.ts'
-import type { Effect, Input, Settlement } from './core/effects.ts'
+import type { Effect, Input } from './core/effects.ts'
 import type { Group } from './core/entry.ts'
+import { describe } from './describe.ts'
+import { Callers } from './callers.ts'
 import type { Environment, Timer } from './env.ts'
 import type { ErrorCode } from './errors.ts'
 import { codes, ReplicatorError } from './errors.ts'
 import type { Address, Identity, Network, NetworkHandler, Session } from './net/network.ts'
+import { readFrame } from './inbox.ts'
 import { Outbox } from './net/outbox.ts'
 import type { Settings } from './options.ts'
 import { sameAddress } from './options.ts'
-import { rejectionError } from './rejection.ts'
+import { distinct, PeerBook } from './peer-book.ts'
 import { apply } from './store/apply.ts'
+import { foundingData } from './store/founding-data.ts'
 import type { ByteRange } from './store/gate.ts'
-import { compareKeys, isReserved, RESERVED } from './store/keys.ts'
+import { rangeFilter } from './store/keys.ts'
 import { encodeIdentity, identityKey } from './store/layout.ts'
 import { LogWriter, readLog } from './store/log-writer.ts'
 import { recover } from './store/recovery.ts'
 import type { Store } from './store/store.ts'
-import { Waiters } from './waiters.ts'
+import { Reads } from './reads.ts'
 import { WireError } from './wire/bytes.ts'
 import { toHex } from './wire/hex.ts'
 import type { AddressesMessage, WireMessage } from './wire/messages.ts'
-import { readMessages } from './wire/messages.ts'
 import type { Operation } from './wire/operations.ts'
 import { decodeOperations, encodeOperations } from './wire/operations.ts'
 
@@ -31,7 +34,6 @@ const debugWrite = createDebug('quorum-level:write')
 
 const TICK_MS = 50
 const LOAD_BYTES = 1024 * 1024
-const SEED_BYTES = 256 * 1024
 
 /** What a node tells its replicator. */
 export interface NodeEvents {
@@ -49,12 +51,6 @@ export interface NodeEvents {
 interface PeerLink {
   readonly session: Session
   readonly outbox: Outbox
-}
-
-interface Caller {
-  readonly resolve: () => void
-  readonly reject: (error: ReplicatorError) => void
-  readonly bytes: number
 }
 
 /**
@@ -84,15 +80,10 @@ export class Node implements NetworkHandler {
 
   readonly #links = new Map<string, PeerLink>()
   #address: Address | null
-  /** Which member answered at which configured or heard address; null as long as none has. */
-  readonly #addresses = new Map<string, { address: Address, configured: boolean, id: string | null, failed: boolean }>()
+  readonly #book = new PeerBook()
 
-  #lastTicket = 0
-  readonly #callers = new Map<number, Caller>()
-  #callerBytes = 0
-  readonly #readers = new Waiters()
-  /** Reads that wait until this node is readable. */
-  readonly #unreadable = new Waiters()
+  readonly #callers = new Callers()
+  readonly #reads: Reads
   #drained: Array<() => void> = []
   #seeding = false
   #wasReady = false
@@ -105,7 +96,8 @@ export class Node implements NetworkHandler {
     this.#env = env
     this.#events = events
     this.#address = settings.address
-    for (const peer of settings.peers) this.#know(peer, true)
+    this.#reads = new Reads(env, settings.readTimeoutMs)
+    for (const peer of settings.peers) this.#book.add(peer, true)
   }
 
   // Starting and stopping.
@@ -147,7 +139,7 @@ export class Node implements NetworkHandler {
     debug('%s start %d: epoch %d, applied %d, end %d', this.label, this.#start, this.#core.view?.epoch ?? 0, this.#core.applied, this.#core.end)
 
     this.#network.start(this)
-    for (const { address } of this.#addresses.values()) this.#network.dial(address)
+    for (const address of this.#book.addresses) this.#network.dial(address)
     this.#tellPeers()
   }
 
@@ -167,17 +159,12 @@ export class Node implements NetworkHandler {
   async #end (why: 'closed' | 'failed'): Promise<void> {
     this.#stopping = true
     this.#input({ type: 'stop', why })
-    // Those that were called before there was a core.
-    for (const ticket of this.#core === null ? [...this.#callers.keys()] : []) {
-      this.#settle(ticket, { outcome: 'aborted', why, transaction: null })
-    }
+    if (this.#core === null) this.#callers.abortAll(why, this.#failure)
     this.#drain()
     this.#timer?.cancel()
     this.#timer = null
 
-    const error = (): ReplicatorError => this.#failure ?? new ReplicatorError(codes.closed, 'The replicator was closed')
-    this.#readers.rejectAll(error)
-    this.#unreadable.rejectAll(error)
+    this.#reads.rejectAll(() => this.#failure ?? closedError())
     await this.#network.close()
     await this.#writer?.stop()
     await this.#applying
@@ -214,18 +201,13 @@ export class Node implements NetworkHandler {
   }
 
   waitForRange (range: ByteRange): Promise<void> | null {
-    const { gte, gt, lte, lt } = range
-    const inRange = (key: Uint8Array): boolean =>
-      (gte === undefined || compareKeys(key, gte) >= 0) &&
-      (gt === undefined || compareKeys(key, gt) > 0) &&
-      (lte === undefined || compareKeys(key, lte) <= 0) &&
-      (lt === undefined || compareKeys(key, lt) < 0)
+    const inRange = rangeFilter(range)
     return this.#waitFor(core => core.positionOfRange(inRange))
   }
 
   /** Keeps a connection to this address, and counts it among the configured ones. */
   addPeer (address: Address): void {
-    this.#know(address, true)
+    this.#book.add(address, true)
     if (this.#core === null || this.#stopping) return
     this.#network.dial(address)
     this.#tellPeers()
@@ -258,8 +240,7 @@ export class Node implements NetworkHandler {
     if (this.#links.get(session.peer.id)?.session !== session) return
     let messages: WireMessage[]
     try {
-      messages = readMessages(body)
-      for (const message of messages) refuseReserved(message)
+      messages = readFrame(body)
     } catch (error) {
       if (!(error instanceof WireError)) throw error
       debug('%s got an invalid frame from %s: %s', this.label, session.peer.id.slice(0, 8), error.message)
@@ -298,24 +279,18 @@ export class Node implements NetworkHandler {
   }
 
   onFail (address: Address): void {
-    const known = this.#addresses.get(addressKey(address))
-    if (known !== undefined) known.failed = true
+    this.#book.fail(address)
     this.#events.onFail(address)
-    if (this.#unreachable) this.#input({ type: 'unreachable' })
+    if (this.#hopeless) this.#input({ type: 'unreachable' })
   }
 
   onError (error: Error, address: Address | null): void {
-    debug('%s: %s %s', this.label, address === null ? '' : addressKey(address), error.message)
+    debug('%s: %s %s', this.label, address === null ? '' : `${address.host}:${address.port}`, error.message)
     this.#events.onError(error)
   }
 
   onResolve (address: Address, id: string): void {
-    const known = this.#addresses.get(addressKey(address))
-    if (known === undefined) return
-    known.failed = false
-    if (known.id === id) return
-    known.id = id
-    this.#tellPeers()
+    if (this.#book.resolve(address, id)) this.#tellPeers()
   }
 
   // Inputs and effects.
@@ -334,7 +309,7 @@ export class Node implements NetworkHandler {
   #step (core: Core, input: Input): void {
     try {
       for (const effect of core.step(input)) this.#execute(effect)
-      if (input.type === 'applied') this.#readers.onApplied(input.through)
+      if (input.type === 'applied') this.#reads.onApplied(input.through)
     } catch (error) {
       // Whatever it is, the core is not in a state that anybody has thought of.
       this.#fail(new ReplicatorError(codes.internal, `A bug in quorum-level: ${String(error)}. This node has stopped taking part.`, { cause: error }))
@@ -347,7 +322,7 @@ export class Node implements NetworkHandler {
         this.#writer?.add(effect.id, effect.persist)
         break
       case 'send':
-        if (debugWrite.enabled) this.#trace(effect.to, effect.message)
+        if (debugWrite.enabled) debugWrite('%s -> %s %s', this.label, effect.to.slice(0, 8), describe(effect.message))
         this.#links.get(effect.to)?.outbox.push(effect.message)
         break
       case 'apply':
@@ -357,7 +332,7 @@ export class Node implements NetworkHandler {
           (error: unknown) => { this.#fail(storeError('Committed entries could not be applied', error)) })
         break
       case 'settle':
-        this.#settle(effect.ticket, effect.settlement)
+        this.#callers.settle(effect.ticket, effect.settlement, this.#failure, this.waitingFor)
         break
       case 'load':
         readLog(this.#store, effect.from, LOAD_BYTES).then(
@@ -397,7 +372,7 @@ export class Node implements NetworkHandler {
     const core = this.#core
     if (core === null) return
 
-    if (core.readable) this.#unreadable.onApplied(0)
+    if (core.readable) this.#reads.onReadable()
     const { ready } = this
     if (ready !== this.#wasReady) {
       this.#wasReady = ready
@@ -417,12 +392,11 @@ export class Node implements NetworkHandler {
   /** Ticks only while somebody waits. */
   #armTimer (): void {
     if (this.#timer !== null || this.#failure !== null) return
-    if (this.#callers.size + this.#readers.size + this.#unreadable.size === 0) return
+    if (this.#callers.size + this.#reads.size === 0) return
     this.#timer = this.#env.setTimer(() => {
       this.#timer = null
       const now = this.#env.now()
-      this.#readers.onTick(now, () => new ReplicatorError(codes.inDoubt, 'The key has a write whose outcome is not decided yet'))
-      this.#unreadable.onTick(now, () => new ReplicatorError(codes.timeout, 'This node cannot answer consistent reads yet: ' + this.waitingFor))
+      this.#reads.onTick(now, this.waitingFor)
       if (this.#core !== null) this.#input({ type: 'tick', now })
       this.#armTimer()
     }, TICK_MS)
@@ -441,27 +415,13 @@ export class Node implements NetworkHandler {
     if (this.#failure !== null) return refuse(this.#failure.code, this.#failure.message)
     if (this.#stopping && !seed) return refuse(codes.closed, 'The replicator is closed: it takes no writes')
     const bytes = write.body.byteLength
-    if (!seed && (this.#callers.size >= this.#settings.queueMax || this.#callerBytes + bytes > this.#settings.queueBytesMax)) {
-      return refuse(codes.queueFull, `${this.#callers.size} writes (${this.#callerBytes} bytes) are waiting already`)
+    if (!seed && (this.#callers.size >= this.#settings.queueMax || this.#callers.bytes + bytes > this.#settings.queueBytesMax)) {
+      return refuse(codes.queueFull, `${this.#callers.size} writes (${this.#callers.bytes} bytes) are waiting already`)
     }
-    if (!seed && this.#unreachable) return refuse(codes.unreachable, 'Peers without which no write can commit have failed')
+    if (!seed && this.#hopeless) return refuse(codes.unreachable, 'Peers without which no write can commit have failed')
 
-    return new Promise((resolve, reject) => {
-      const ticket = ++this.#lastTicket
-      this.#callers.set(ticket, { resolve, reject, bytes })
-      this.#callerBytes += bytes
-      const deadline = seed ? Number.MAX_SAFE_INTEGER : this.#env.now() + this.#settings.writeTimeoutMs
-      this.#input({ type: 'write', ticket, write, seed, deadline })
-    })
-  }
-
-  #settle (ticket: number, settlement: Settlement): void {
-    const caller = this.#callers.get(ticket)
-    if (caller === undefined) return
-    this.#callers.delete(ticket)
-    this.#callerBytes -= caller.bytes
-    if (settlement.outcome === 'committed') caller.resolve()
-    else caller.reject(rejectionError(settlement, this.#failure, this.waitingFor))
+    const deadline = seed ? Number.MAX_SAFE_INTEGER : this.#env.now() + this.#settings.writeTimeoutMs
+    return this.#callers.add(bytes, ticket => { this.#input({ type: 'write', ticket, write, seed, deadline }) })
   }
 
   /** Writes the data that this founder brought along into the log, for the founders that have none. */
@@ -469,23 +429,9 @@ export class Node implements NetworkHandler {
     this.#seeding = true
     debug('%s writes its data into the log', this.label)
     try {
-      let operations: Operation[] = []
-      let bytes = 0
-      const flush = async (): Promise<void> => {
-        const body = encodeOperations(operations)
-        const write = { body, operations: decodeOperations(body), seeded: false }
-        operations = []
-        bytes = 0
-        await this.#submit(write, true)
+      for await (const operations of foundingData(this.#store)) {
+        await this.#submit({ body: encodeOperations(operations), operations, seeded: false }, true)
       }
-      for await (const chunk of this.#store.entries({ lt: RESERVED })) {
-        for (const [key, value] of chunk) {
-          operations.push({ type: 'put', key, value })
-          bytes += key.byteLength + value.byteLength
-          if (bytes >= SEED_BYTES) await flush()
-        }
-      }
-      if (operations.length > 0) await flush()
       await this.#submit({ body: encodeOperations([]), operations: [], seeded: true }, true)
     } catch (error) {
       // Stopped: the next start begins anew, which changes nothing of what is there. Else the store cannot be read.
@@ -496,94 +442,47 @@ export class Node implements NetworkHandler {
   // Reads.
 
   #waitFor (positionOf: (core: Core) => number): Promise<void> | null {
-    const deadline = this.#env.now() + this.#settings.readTimeoutMs
-    const core = this.#core
     if (this.#failure !== null) return Promise.reject(this.#failure)
-    if (core?.readable !== true) {
-      if (this.#stopping) return Promise.reject(new ReplicatorError(codes.closed, 'The replicator was closed'))
-      const readable = this.#unreadable.add(0, deadline)
-      this.#armTimer()
-      return readable.then(() => this.#waitFor(positionOf) ?? undefined)
-    }
-
-    const position = positionOf(core)
-    if (position <= core.applied) return null
-    const applied = this.#readers.add(position, deadline)
+    if (this.#stopping && this.#core?.readable !== true) return Promise.reject(closedError())
+    const wait = this.#reads.wait(() => this.#core, positionOf)
     this.#armTimer()
-    return applied
+    return wait
   }
 
   // Addresses.
 
-  #know (address: Address, configured: boolean): boolean {
-    const key = addressKey(address)
-    const known = this.#addresses.get(key)
-    if (known !== undefined) {
-      if (configured) known.configured = true
-      return false
-    }
-    this.#addresses.set(key, { address, configured, id: null, failed: false })
-    return true
-  }
-
   #tellPeers (): void {
-    const configured = [...this.#addresses.values()].filter(known => known.configured)
-    const required = new Set<string>()
-    for (const { id } of configured) if (id !== null && id !== this.#id) required.add(id)
-    const unresolved = configured.filter(known => known.id === null).length
-    this.#input({ type: 'peers', required: [...required].sort(), unresolved })
+    this.#input({ type: 'peers', ...this.#book.configuredBut(this.#id) })
   }
 
-  /** All configured peers that are missing have failed for good. */
-  get #unreachable (): boolean {
-    if (this.ready) return false
-    const missing = [...this.#addresses.values()].filter(known => known.configured && known.id !== this.#id && (known.id === null || !this.#links.has(known.id)))
-    return missing.length > 0 && missing.every(known => known.failed)
+  /** Peers without which nothing commits have failed for good. */
+  get #hopeless (): boolean {
+    return !this.ready && this.#book.isHopeless(this.#id, id => this.#links.has(id))
   }
 
   #onAddresses (message: AddressesMessage): void {
     for (const address of message.addresses) {
-      if (this.#addresses.size >= 64 || sameAddress(address, this.#address)) continue
+      if (sameAddress(address, this.#address)) continue
       const connected = [...this.#links.values()].some(({ session }) => sameAddress(session.address, address) || sameAddress(session.peer.address, address))
-      if (!connected && this.#know(address, false)) this.#network.dial(address)
+      if (!connected && this.#book.add(address, false)) this.#network.dial(address)
     }
   }
 
   /** Tells everybody where everybody is. */
   #gossip (): void {
-    const addresses: Address[] = []
-    const add = (address: Address | null): void => {
-      if (address !== null && !addresses.some(other => sameAddress(other, address))) addresses.push(address)
-    }
-    add(this.#address)
-    for (const { session } of this.#links.values()) add(session.peer.address ?? session.address)
+    const sessions = [...this.#links.values()].map(({ session }) => session.peer.address ?? session.address)
+    const addresses = distinct([this.#address, ...sessions])
     if (addresses.length === 0) return
-    for (const { outbox } of this.#links.values()) outbox.push({ type: 'addresses', addresses: addresses.slice(0, 64) })
+    for (const { outbox } of this.#links.values()) outbox.push({ type: 'addresses', addresses })
     this.#scheduleTurn()
   }
+}
 
-  #trace (to: string, message: WireMessage): void {
-    if (message.type === 'prepare') debugWrite('%s -> %s prepare %d..%d (epoch %d)', this.label, to.slice(0, 8), message.group.first, message.group.first + message.group.entries.length - 1, message.epoch)
-    else if (message.type === 'submit') debugWrite('%s -> %s submit %d:%d (%d)', this.label, to.slice(0, 8), message.origin, message.first, message.writes.length)
-    else if (message.type === 'ack') debugWrite('%s -> %s ack %d', this.label, to.slice(0, 8), message.end)
-    else if (message.type === 'commit') debugWrite('%s -> %s commit %d', this.label, to.slice(0, 8), message.committed)
-  }
+function closedError (): ReplicatorError {
+  return new ReplicatorError(codes.closed, 'The replicator was closed')
 }
 
 function storeError (what: string, cause: unknown): ReplicatorError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   return new ReplicatorError(codes.storeFailed, `${what}: ${reason}. This node has stopped taking part until it is restarted.`, { cause })
-}
-
-/** No peer writes into the reserved key space. */
-function refuseReserved (message: WireMessage): void {
-  const refuse = (operations: ReadonlyArray<{ key: Uint8Array }>): void => {
-    if (operations.some(op => isReserved(op.key))) throw new WireError('an operation on a reserved key')
-  }
-  if (message.type === 'submit') for (const write of message.writes) refuse(write.operations)
-  if (message.type === 'prepare') for (const entry of message.group.entries) if (entry.kind === 'write') refuse(entry.operations)
-}
-
-function addressKey (address: Address): string {
-  return `${address.host}:${address.port}`
 }

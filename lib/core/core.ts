@@ -424,7 +424,7 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
     const { ready } = this
     if (ready !== this.#wasReady) {
       this.#wasReady = ready
-      this.submissions.ready = ready
+      this.submissions.onReady(ready)
       this.emit({ type: 'changed' })
     }
   }

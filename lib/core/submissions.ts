@@ -83,7 +83,8 @@ export class Submissions {
     this.#coordinator = null
   }
 
-  set ready (ready: boolean) {
+  /** Whether writes other than seeds may be submitted. */
+  onReady (ready: boolean): void {
     this.#ready = ready
     this.#pump()
   }

@@ -1,24 +1,7 @@
 import type { ReplicatorError, ErrorCode } from '../errors.ts'
+import type { Address, Identity } from '../wire/identity.ts'
 
-/** Where a node can be dialled. */
-export interface Address {
-  host: string
-  port: number
-}
-
-/** How a node introduces itself in the handshake. See `spec/wire.md`, "Handshake". */
-export interface Identity {
-  /** 16 random bytes in hex, made when the disk was first used: the member, and its incarnation. */
-  id: string
-  /** Counts the starts of this id. Durable before it is told. */
-  start: number
-  /** 16 bytes in hex, or the empty string as long as the node has joined no cluster. */
-  cluster: string
-  /** Where this node says it can be dialled, if it knows. */
-  address: Address | null
-  /** A name for people, at most 64 characters; may be empty. */
-  name: string
-}
+export type { Address, Identity }
 
 /** A live link to one peer, after the handshake. At most one per peer exists at a time. */
 export interface Session {
@@ -55,7 +38,7 @@ export interface NetworkHandler {
   onFail (address: Address): void
   /** An attempt to connect, or a connection, failed. Only for information. */
   onError (error: Error, address: Address | null): void
-  /** An address answered: it belongs to the peer with this id (also when this link is then dropped as a duplicate). */
+  /** An address answered: it belongs to the node with this id, which may be this one. Also when this link is then dropped. */
   onResolve (address: Address, id: string): void
 }
 

@@ -130,7 +130,10 @@ export class Outbound implements LinkHandler {
     if (welcome.body === null) return this.#refused(codes.version)
 
     const peer = welcome.body.identity
-    if (welcome.body.instance === this.#context.instance) return this.#finish({ type: 'self' })
+    if (welcome.body.instance === this.#context.instance) {
+      this.#context.handler.onResolve(this.#address, this.#context.handler.identify().id)
+      return this.#finish({ type: 'self' })
+    }
     if (peer.id === own.id) return this.#refused(codes.staleIdentity)
 
     this.#events.onResolve(peer.id)

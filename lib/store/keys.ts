@@ -1,3 +1,5 @@
+import type { ByteRange } from './gate.ts'
+
 /**
  * The reserved key space: all keys that begin with eight 0xff bytes, which are also the last in key order. No UTF-8
  * text has such a byte, and no random key hits it (2^-64). See `spec/storage.md`.
@@ -9,6 +11,15 @@ export function isReserved (key: Uint8Array): boolean {
   if (key.byteLength < 8) return false
   for (let i = 0; i < 8; i++) if (key[i] !== 0xff) return false
   return true
+}
+
+/** A function that tells whether a key lies in a range. */
+export function rangeFilter ({ gte, gt, lte, lt }: ByteRange): (key: Uint8Array) => boolean {
+  return (key) =>
+    (gte === undefined || compareKeys(key, gte) >= 0) &&
+    (gt === undefined || compareKeys(key, gt) > 0) &&
+    (lte === undefined || compareKeys(key, lte) <= 0) &&
+    (lt === undefined || compareKeys(key, lt) < 0)
 }
 
 /** Bytewise comparison, shorter first: the order of LevelDB, IndexedDB and memory-level. */

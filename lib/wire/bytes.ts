@@ -136,7 +136,8 @@ export class ByteReader {
   /** A view, not a copy. */
   raw (length: number): Uint8Array {
     if (length > this.remaining) this.fail('truncated')
-    return this.#buffer.subarray(this.#at, this.#at += length)
+    this.#at += length
+    return this.#buffer.subarray(this.#at - length, this.#at)
   }
 
   bytes (lengthMax: number = Number.MAX_SAFE_INTEGER): Uint8Array {

@@ -1,7 +1,7 @@
-import type { Address, Identity } from '../net/network.ts'
 import { codes } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
+import type { Address, Identity } from './identity.ts'
 
 /**
  * The three bodies of the handshake. See `spec/wire.md`, "Handshake".

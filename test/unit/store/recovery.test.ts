@@ -4,7 +4,7 @@ import type { AbstractLevel } from 'abstract-level'
 import { Replicator } from '../../../index.ts'
 import type { ReplicatorError } from '../../../index.ts'
 import { RESERVED } from '../../../lib/store/keys.ts'
-import { appliedKey, encodeApplied, identityKey, logEnd, logKey, logStart, viewKey } from '../../../lib/store/layout.ts'
+import { appliedKey, encodeApplied, identityKey, logEnd, logStart, viewKey } from '../../../lib/store/layout.ts'
 import { decodeGroupHeader } from '../../../lib/wire/group.ts'
 
 type Binary = AbstractLevel<string | Buffer | Uint8Array, Uint8Array, Uint8Array>

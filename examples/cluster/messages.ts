@@ -1,0 +1,100 @@
+/** What the prompt and the processes of the nodes say to each other over Node's IPC channel. */
+
+export interface Address {
+  host: string
+  port: number
+}
+
+export interface NodeOptions extends Address {
+  name: string
+  /** The folder of its database. */
+  location: string
+  peers: Address[]
+  writeTimeoutMs: number
+}
+
+export type Operation =
+  | { type: 'put', key: string, value: string }
+  | { type: 'del', key: string }
+
+export type Entry = [key: string, value: string]
+
+export interface Stats {
+  status: string
+  epoch: number
+  coordinator: string | null
+  end: number
+  committed: number
+  applied: number
+  connected: number
+  peers: number
+  pendingWrites: number
+  queuedWrites: number
+  /** What it waits for before it can be ready. */
+  waitingFor: string | null
+  lastError: string | null
+}
+
+export interface Digest {
+  /** How much of the log the digest covers. */
+  position: number
+  entries: number
+  data: string
+  log: string
+}
+
+export interface LoadProgress {
+  phase: 'checking' | 'writing'
+  bytes: number
+  totalBytes: number
+}
+
+export interface LoadResult {
+  written: number
+  seconds: number
+  /** The first write that failed, in the order of the file. No more were begun after that. */
+  failure: { line: number, error: Failure } | null
+  /** How many writes failed, all of them under way at the same time as the first. */
+  failed: number
+}
+
+/** An error, as far as it is worth telling. */
+export interface Failure {
+  message: string
+  code?: string
+  outcome?: string
+  transaction?: string
+}
+
+/** What a node can be asked to do. */
+export interface Calls {
+  /** Opens the database and listens. */
+  open (options: NodeOptions): void
+  /** Waits until the node can write. */
+  ready (): void
+  put (key: string, value: string): void
+  del (key: string): void
+  batch (operations: Operation[]): void
+  get (key: string): string | undefined
+  /** The entries from the key `from` whose keys start with `prefix`. */
+  scan (from: string, prefix: string, limit: number): Entry[]
+  load (file: string): LoadResult
+  stats (): Stats
+  digest (): Digest
+  /** Closes the replicator and the database; the process ends by itself afterwards. */
+  close (): void
+}
+
+export type Method = keyof Calls
+
+export interface Request {
+  id: number
+  method: Method
+  args: unknown[]
+}
+
+export type Message =
+  | { type: 'result', id: number, result: unknown }
+  | { type: 'failure', id: number, failure: Failure }
+  | { type: 'progress', id: number, progress: LoadProgress }
+  | { type: 'event', name: 'ready' | 'notready' }

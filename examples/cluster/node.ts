@@ -1,0 +1,130 @@
+/**
+ * One node of the cluster: a process with a database, a replicator around it, and a server for its peers. Apart from
+ * the messages to and from the prompt, this is all that an application has to do.
+ */
+import { ClassicLevel } from 'classic-level'
+import { Replicator } from '../../index.ts'
+import { load } from './load.ts'
+import type { Calls, Entry, Failure, Message, Method, NodeOptions, Request } from './messages.ts'
+
+type Handlers = { [M in Method]: (id: number, ...args: Parameters<Calls[M]>) => Promise<ReturnType<Calls[M]>> }
+
+interface Opened {
+  db: ClassicLevel<string, string>
+  replicator: ReturnType<typeof Replicator>
+}
+
+let opened: Opened | null = null
+
+async function open (options: NodeOptions): Promise<void> {
+  const { location, host, port, name, peers, writeTimeoutMs } = options
+  const db = new ClassicLevel<string, string>(location)
+  await db.open()
+
+  const replicator = Replicator(db, { host, port, name, peers, writeTimeoutMs })
+  replicator.on('ready', () => { send({ type: 'event', name: 'ready' }) })
+  replicator.on('notready', () => { send({ type: 'event', name: 'notready' }) })
+  // Mostly peers that are down, again and again; `status` shows the last one.
+  replicator.on('error', () => {})
+  opened = { db, replicator }
+
+  await replicator.listen({ host, port })
+}
+
+async function close (): Promise<void> {
+  if (opened === null) return
+  const { db, replicator } = opened
+  opened = null
+  await replicator.close()
+  await db.close()
+}
+
+const handlers: Handlers = {
+  open: async (id, options) => await open(options),
+  ready: async () => { await node().replicator.ready() },
+  put: async (id, key, value) => { await node().db.put(key, value) },
+  del: async (id, key) => { await node().db.del(key) },
+  batch: async (id, operations) => { await node().db.batch(operations) },
+  get: async (id, key) => await node().db.get(key),
+
+  async scan (id, from, prefix, limit) {
+    const entries: Entry[] = []
+    for await (const [key, value] of node().db.iterator({ gte: from })) {
+      if (!key.startsWith(prefix) || entries.length === limit) break
+      entries.push([key, value])
+    }
+    return entries
+  },
+
+  async load (id, file) {
+    return await load(node().db, file, toFailure, (progress) => { send({ type: 'progress', id, progress }) })
+  },
+
+  async stats () {
+    const stats = node().replicator.stats()
+    return {
+      status: stats.status,
+      epoch: stats.epoch,
+      // Its name is not known as long as it was never connected.
+      coordinator: stats.coordinator === null ? null : stats.coordinator.name || stats.coordinator.id.slice(0, 8),
+      end: stats.end,
+      committed: stats.committed,
+      applied: stats.applied,
+      connected: stats.peers.filter((peer) => peer.connected).length,
+      peers: stats.peers.length,
+      pendingWrites: stats.pendingWrites,
+      queuedWrites: stats.queuedWrites,
+      waitingFor: stats.waitingFor || null,
+      lastError: stats.lastError === null ? null : toFailure(stats.lastError).message
+    }
+  },
+
+  digest: async () => await node().replicator.digest(),
+
+  async close () {
+    await close()
+    // The answer goes out before the channel, which keeps this process alive, is closed.
+    setImmediate(() => { process.disconnect() })
+  }
+}
+
+function node (): Opened {
+  if (opened === null) throw new Error('this node is not open')
+  return opened
+}
+
+process.on('message', (request: Request) => { answer(request) })
+
+// The prompt has gone, whatever the reason.
+process.on('disconnect', () => { close().finally(() => { process.exit() }) })
+
+// Ctrl-C reaches every process of the terminal; the prompt decides what it means.
+process.on('SIGINT', () => {})
+
+async function answer ({ id, method, args }: Request): Promise<void> {
+  try {
+    const handler = handlers[method] as (id: number, ...args: unknown[]) => Promise<unknown>
+    send({ type: 'result', id, result: await handler(id, ...args) })
+  } catch (err) {
+    send({ type: 'failure', id, failure: toFailure(err) })
+  }
+}
+
+function send (message: Message): void {
+  // If the prompt has gone, nobody waits for this.
+  if (process.connected) process.send?.(message, undefined, undefined, () => {})
+}
+
+function toFailure (thrown: unknown): Failure {
+  const err = thrown as Error & Failure
+  const cause = err.cause as Error & Failure | undefined
+  // That a database did not open says little by itself; its cause does: a lock, for instance.
+  if (err.code === 'LEVEL_DATABASE_NOT_OPEN' && cause !== undefined) return toFailure(cause)
+
+  const isTold = cause === undefined || err.message.includes(cause.message)
+  const failure: Failure = { message: isTold ? err.message : `${err.message}: ${cause.message}` }
+  if (err.code !== undefined) failure.code = err.code
+  if (err.outcome !== undefined) failure.outcome = err.outcome
+  if (err.transaction !== undefined) failure.transaction = err.transaction
+  return failure
+}

@@ -1,0 +1,138 @@
+import type { Operation } from './messages.ts'
+import { UsageError } from './options.ts'
+
+export type Command =
+  | { type: 'put', node: string, key: string, value: string }
+  | { type: 'get' | 'del', node: string, key: string }
+  | { type: 'batch', node: string, operations: Operation[] }
+  | { type: 'load', node: string, file: string }
+  | { type: 'scan', node: string, prefix: string, limit: number }
+  | { type: 'kill' | 'start', node: string }
+  | { type: 'status' | 'check' }
+  | { type: 'wait' | 'help' | 'quit' }
+
+export interface Line {
+  command: Command
+  /** The line ended in `&`: do not wait for it. */
+  background: boolean
+}
+
+const scanLimitDefault = 100
+
+const usages: Record<Command['type'], [arguments: string, meaning: string]> = {
+  put: ['NODE KEY VALUE', 'write on a node; it is written when every replica that has to has it'],
+  get: ['NODE KEY', 'read from the node\'s own disk'],
+  del: ['NODE KEY', 'delete'],
+  batch: ['NODE put KEY VALUE del KEY ...', 'any number of both, all or nothing'],
+  load: ['NODE FILE', 'write the lines of a file, {"key": "...", "value": "..."} each'],
+  scan: ['NODE [PREFIX [LIMIT]]', `list entries in key order, at most ${scanLimitDefault} unless told`],
+  kill: ['NODE', 'end its process with SIGKILL'],
+  start: ['NODE', 'start its process again'],
+  status: ['', 'what each node says about itself'],
+  check: ['', 'are all replicas identical?'],
+  wait: ['', 'wait for the commands in the background'],
+  help: ['', 'this list'],
+  quit: ['', 'close all nodes (as Ctrl-C and the end of the input do)']
+}
+
+export const commandNames = Object.keys(usages)
+
+export const commandsHelp = [
+  ...Object.entries(usages).map(([name, [args, meaning]]) => `  ${`${name} ${args}`.padEnd(39)}${meaning}`),
+  '',
+  'Quote words that have spaces or are empty: "two words", \'it\'. An & at the end of the line runs it in the',
+  'background. A line that begins with # is a comment.'
+].join('\n')
+
+/** Null for an empty line or a comment. Throws a UsageError whose message is one line. */
+export function parseLine (text: string, nodes: readonly string[]): Line | null {
+  const words = splitWords(text)
+  const background = words.at(-1)?.text === '&' && !words.at(-1)?.quoted
+  if (background) words.pop()
+  const [name, ...args] = words.map((word) => word.text)
+  if (name === undefined) return null
+  return { command: parseCommand(name, args, nodes), background }
+}
+
+function parseCommand (name: string, args: string[], nodes: readonly string[]): Command {
+  if (!isCommandName(name)) throw new UsageError(`unknown command "${name}"; "help" lists them`)
+  const [node = '', key = '', value = ''] = args
+
+  const takes = (min: number, max = min) => {
+    if (args.length < min || args.length > max) throw new UsageError(`usage: ${name} ${usages[name][0]}`.trimEnd())
+    if (min > 0 && !nodes.includes(node)) throw new UsageError(`no node is called "${node}": there are ${nodes.join(', ')}`)
+  }
+
+  switch (name) {
+    case 'put': takes(3); return { type: name, node, key, value }
+    case 'get': case 'del': takes(2); return { type: name, node, key }
+    case 'batch': takes(3, Infinity); return { type: name, node, operations: parseOperations(args.slice(1)) }
+    case 'load': takes(2); return { type: name, node, file: key }
+    case 'scan': takes(1, 3); return { type: name, node, prefix: key, limit: parseLimit(args[2]) }
+    case 'kill': case 'start': takes(1); return { type: name, node }
+    case 'status': case 'check': takes(0); return { type: name }
+    case 'wait': case 'help': case 'quit': takes(0); return { type: name }
+  }
+}
+
+function isCommandName (name: string): name is Command['type'] {
+  return Object.hasOwn(usages, name)
+}
+
+function parseOperations (words: readonly string[]): Operation[] {
+  const operations: Operation[] = []
+  for (let i = 0; i < words.length;) {
+    const [type, key, value] = words.slice(i, i + 3)
+    if (type === 'put' && key !== undefined && value !== undefined) {
+      operations.push({ type, key, value })
+      i += 3
+    } else if (type === 'del' && key !== undefined) {
+      operations.push({ type, key })
+      i += 2
+    } else {
+      throw new UsageError(`batch takes "put KEY VALUE" and "del KEY", not "${words.slice(i, i + 3).join(' ')}"`)
+    }
+  }
+  return operations
+}
+
+function parseLimit (text: string | undefined): number {
+  const limit = text === undefined ? scanLimitDefault : Number(text)
+  if (Number.isInteger(limit) && limit > 0) return limit
+  throw new UsageError(`LIMIT is a whole number above 0, not "${text}"`)
+}
+
+interface Word {
+  text: string
+  quoted: boolean
+}
+
+/** Words are parted by spaces. Quotes of both kinds hold a word together; in double quotes, \ escapes as in JSON. */
+function splitWords (text: string): Word[] {
+  const words: Word[] = []
+  const pattern = /\s*(?:("(?:\\.|[^"\\])*")|'([^']*)'|([^\s"']\S*))(?=\s|$)/y
+  const rest = text.trimEnd()
+  if (rest.trimStart().startsWith('#')) return words
+
+  while (pattern.lastIndex < rest.length) {
+    const start = pattern.lastIndex
+    const match = pattern.exec(rest)
+    if (match === null) throw new UsageError(`a quote is not closed or not followed by a space: ${rest.slice(start).trim()}`)
+    const [, double, single, bare = ''] = match
+    words.push({ text: double === undefined ? single ?? bare : unquote(double), quoted: double !== undefined || single !== undefined })
+  }
+  return words
+}
+
+function unquote (text: string): string {
+  try {
+    return JSON.parse(text) as string
+  } catch {
+    throw new UsageError(`not a valid text in double quotes: ${text}`)
+  }
+}
+
+/** The reverse: as the word would have to be typed. */
+export function quote (text: string): string {
+  return /^[^\s"'#&\p{C}][^\s\p{C}]*$/u.test(text) ? text : JSON.stringify(text)
+}

@@ -1,0 +1,88 @@
+import type { Address } from './net/network.ts'
+import { sameAddress } from './options.ts'
+
+/** More addresses than a cluster has; a bound on what peers can make us dial. */
+const ADDRESSES_MAX = 64
+
+interface Entry {
+  readonly address: Address
+  /** Given by the user, as opposed to heard from a peer. */
+  configured: boolean
+  /** Which member answered there; null as long as none has. */
+  id: string | null
+  /** `failAfter` attempts in a row have failed since the last success. */
+  failed: boolean
+}
+
+/** The addresses of a cluster that a node knows, and who answers there. */
+export class PeerBook {
+  readonly #entries = new Map<string, Entry>()
+
+  /** Returns true if the address is new. */
+  add (address: Address, configured: boolean): boolean {
+    const key = keyOf(address)
+    const known = this.#entries.get(key)
+    if (known !== undefined) {
+      if (configured) known.configured = true
+      return false
+    }
+    if (!configured && this.#entries.size >= ADDRESSES_MAX) return false
+    this.#entries.set(key, { address, configured, id: null, failed: false })
+    return true
+  }
+
+  get addresses (): Address[] {
+    return [...this.#entries.values()].map(({ address }) => address)
+  }
+
+  /** Somebody answered. Returns true if that is news. */
+  resolve (address: Address, id: string): boolean {
+    const known = this.#entries.get(keyOf(address))
+    if (known === undefined) return false
+    known.failed = false
+    if (known.id === id) return false
+    known.id = id
+    return true
+  }
+
+  fail (address: Address): void {
+    const known = this.#entries.get(keyOf(address))
+    if (known !== undefined) known.failed = true
+  }
+
+  /** What the core has to know of the configured addresses. */
+  configuredBut (self: string): { required: string[], unresolved: number } {
+    const required = new Set<string>()
+    let unresolved = 0
+    for (const { configured, id } of this.#entries.values()) {
+      if (!configured) continue
+      if (id === null) unresolved++
+      else if (id !== self) required.add(id)
+    }
+    return { required: [...required].sort(), unresolved }
+  }
+
+  /** True if somebody configured is missing, and all of those have failed for good. */
+  isHopeless (self: string, isConnected: (id: string) => boolean): boolean {
+    let missing = 0
+    for (const { configured, id, failed } of this.#entries.values()) {
+      if (!configured || id === self || (id !== null && isConnected(id))) continue
+      if (!failed) return false
+      missing++
+    }
+    return missing > 0
+  }
+}
+
+/** Each address once, and no more than a message may hold. */
+export function distinct (addresses: Iterable<Address | null>): Address[] {
+  const result: Address[] = []
+  for (const address of addresses) {
+    if (address !== null && !result.some(other => sameAddress(other, address))) result.push(address)
+  }
+  return result.slice(0, ADDRESSES_MAX)
+}
+
+function keyOf (address: Address): string {
+  return `${address.host}:${address.port}`
+}

@@ -1,0 +1,22 @@
+import type { Operation } from '../wire/operations.ts'
+import { RESERVED } from './keys.ts'
+import type { Store } from './store.ts'
+
+const BATCH_BYTES = 256 * 1024
+
+/** The user's data, as the puts that would make them, in batches. */
+export async function * foundingData (store: Store): AsyncGenerator<Operation[]> {
+  let operations: Operation[] = []
+  let bytes = 0
+  for await (const chunk of store.entries({ lt: RESERVED })) {
+    for (const [key, value] of chunk) {
+      operations.push({ type: 'put', key, value })
+      bytes += key.byteLength + value.byteLength
+      if (bytes < BATCH_BYTES) continue
+      yield operations
+      operations = []
+      bytes = 0
+    }
+  }
+  if (operations.length > 0) yield operations
+}

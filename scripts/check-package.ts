@@ -1,0 +1,93 @@
+/** Packs `dist` as it would be published, installs that into a temporary folder without a network, and uses it there. */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+const root = process.cwd()
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Record<string, any>
+const name: string = manifest.name
+const folder = mkdtempSync(join(tmpdir(), `${name}-`))
+
+try {
+  const tarball = pack()
+  run(folder, 'node', join(root, 'node_modules/publint/src/cli.js'), 'run', tarball, '--strict')
+  install(tarball)
+
+  check('use.cjs', `
+    const { Replicator } = require('${name}')
+    if (typeof Replicator !== 'function') throw new Error('require() gives no Replicator')
+  `)
+  check('use.mjs', `
+    import { Replicator } from '${name}'
+    if (typeof Replicator !== 'function') throw new Error('import gives no Replicator')
+  `)
+  checkTypes()
+  console.log(`${name}: packed, linted, imported, required and type-checked`)
+} catch (err) {
+  const { message, stdout = '', stderr = '' } = err as Error & { stdout?: string, stderr?: string }
+  console.error(`${message}\n${stdout}${stderr}`)
+  process.exitCode = 1
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+function pack (): string {
+  // The caller has built already.
+  const [packed] = JSON.parse(run(root, 'npm', 'pack', '--ignore-scripts', '--json', '--loglevel=error', '--pack-destination', folder))
+  const files: string[] = packed.files.map(({ path }: { path: string }) => path)
+  for (const file of ['LICENSE', 'README.md', 'package.json', 'dist/index.js', 'dist/index.d.ts']) {
+    if (!files.includes(file)) throw new Error(`the package lacks ${file}`)
+  }
+  const stray = files.filter((file) => /^(test|lib|examples|scripts)\//.test(file))
+  if (stray.length > 0) throw new Error(`the package holds ${stray.join(', ')}`)
+  return join(folder, packed.filename)
+}
+
+function install (tarball: string): void {
+  const target = join(folder, 'node_modules', name)
+  mkdirSync(target, { recursive: true })
+  run(folder, 'tar', '-xzf', tarball, '--strip-components=1', '-C', target)
+
+  // Only what it says that it needs, and the types that every TypeScript program on Node.js has.
+  const names = [...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }), '@types/node', 'undici-types']
+  for (const dependency of names) {
+    const link = join(folder, 'node_modules', dependency)
+    mkdirSync(dirname(link), { recursive: true })
+    symlinkSync(join(root, 'node_modules', dependency), link, 'junction')
+  }
+}
+
+function check (file: string, code: string): void {
+  writeFileSync(join(folder, file), code)
+  run(folder, process.execPath, file)
+}
+
+/** As strict as a caller may be: the declarations themselves are checked, too. */
+function checkTypes (): void {
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+  writeFileSync(join(folder, 'use.ts'), `
+    import { Replicator, ReplicatorError } from '${name}'
+    import type { AbstractLevel } from 'abstract-level'
+    declare const db: AbstractLevel<any, string, string>
+    export const replicator = Replicator(db, { host: '127.0.0.1', port: 3000, peers: [] })
+    export const status: string = replicator.status
+    export const isError = (err: unknown): boolean => err instanceof ReplicatorError
+  `)
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({
+    compilerOptions: {
+      target: 'es2022',
+      lib: ['es2022', 'esnext.disposable', 'dom'],
+      module: 'nodenext',
+      strict: true,
+      noEmit: true,
+      types: ['node']
+    },
+    files: ['use.ts']
+  }))
+  run(folder, process.execPath, join(root, 'node_modules/@typescript/native/bin/tsc'), '-p', 'tsconfig.json')
+}
+
+function run (cwd: string, command: string, ...args: string[]): string {
+  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: 'pipe' })
+}

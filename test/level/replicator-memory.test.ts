@@ -1,0 +1,5 @@
+import { Replicator } from '../../index.ts'
+import { wrapAlone } from './replicated.ts'
+import { makeMemoryLevel, memoryTestsMin, runSuite } from './suite.ts'
+
+runSuite(makeMemoryLevel, wrapAlone(Replicator), memoryTestsMin)

@@ -1,0 +1,58 @@
+import type { Test } from 'tape'
+import { checkDurability } from '../check/durability.ts'
+import { checkLinearizability } from '../check/linearizability.ts'
+import { checkReplicas } from '../check/replicas.ts'
+import { checkSerializability } from '../check/serializability.ts'
+import { assertVerdict } from './assert-verdict.ts'
+import type { Cluster } from './cluster.ts'
+import type { Load } from './load.ts'
+import { readDisk } from './read-disk.ts'
+import { readLogEntries, readLogRecords, readState } from './read-log.ts'
+
+/**
+ * The end of every test under load: all nodes are up and ready, and the load has stopped. Brings the nodes to rest, closes
+ * them, and holds what is on their disks against all that the clients were told.
+ */
+export async function audit (t: Test, cluster: Cluster, load: Load): Promise<void> {
+  await settle(cluster, load)
+
+  const digests = await Promise.all(cluster.nodes.map((node) => node.call('digest')))
+  for (const digest of digests) t.deepEqual(digest, digests[0], `digests are equal at position ${digest.position}`)
+
+  for (const node of cluster.nodes) {
+    const { code, signal } = await node.close()
+    t.equal(code, 0, `${node.name} ends by itself (${signal ?? code})`)
+  }
+
+  const disks = await Promise.all(cluster.nodes.map((node) => readDisk(node.config.location)))
+  assertVerdict(t, checkReplicas(cluster.nodes.map((node, i) => ({
+    name: node.name,
+    entries: disks[i]!.data,
+    log: readLogRecords(disks[i]!)
+  }))), 'all replicas are byte-identical')
+
+  const log = readLogEntries(disks[0]!)
+  const state = readState(disks[0]!)
+  t.comment(summary(load, log.length))
+  assertVerdict(t, checkDurability(load.history, { log, state }), 'every acknowledged write is there once, no rejected one is')
+  assertVerdict(t, checkLinearizability(load.history), 'the history of each key is linearizable')
+  assertVerdict(t, checkSerializability(load.history, { log }), 'reads of several keys are strictly serializable')
+}
+
+/**
+ * A write through every node, the last one of its node: when it resolves, everything that the node was ever asked is decided.
+ * A read of everything on every node waits until all of that is applied there.
+ */
+async function settle (cluster: Cluster, load: Load): Promise<void> {
+  for (const node of cluster.nodes) {
+    await load.perform(node, `last-${node.name}`, { kind: 'put', key: `last-${node.name}`, value: 'done' })
+  }
+  for (const node of cluster.nodes) {
+    await load.perform(node, `last-${node.name}`, { kind: 'range', range: {} })
+  }
+}
+
+function summary (load: Load, entries: number): string {
+  const count = (outcome: string): number => load.history.filter((operation) => operation.outcome === outcome).length
+  return `${load.history.length} operations: ${count('ok')} ok, ${count('aborted')} aborted, ${count('unknown')} unknown; ${entries} writes in the log`
+}

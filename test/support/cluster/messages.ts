@@ -1,0 +1,79 @@
+import type { Change, KeyRange } from '../check/history.ts'
+
+/** What a node process is told at its start, as JSON in its first argument. */
+export interface NodeConfig {
+  name: string
+  /** The directory of its database. */
+  location: string
+  host: string
+  port: number
+  /** Options of the replicator, `peers` included. */
+  replicator: Record<string, unknown>
+  /** The module that exports `Replicator`: the source, or a build of it. */
+  entry: string
+}
+
+/** What the parent can ask of a node process. All keys and values are utf8. */
+export interface NodeMethods {
+  put (key: string, value: string): void
+  del (key: string): void
+  batch (changes: readonly Change[]): void
+  clear (range: KeyRange): void
+  get (key: string): string | null
+  getMany (keys: readonly string[]): Array<string | null>
+  range (range: KeyRange): Array<[key: string, value: string]>
+  /** Resolves once the replicator is ready. */
+  ready (): void
+  stats (): NodeStats
+  digest (): NodeDigest
+  /** All of the user's data, as bytes. */
+  dump (): Array<[key: Uint8Array, value: Uint8Array]>
+  /** How often each event of the replicator was emitted so far. */
+  events (): Record<string, number>
+  /** Closes replicator and database, and lets the process end by itself. */
+  close (): void
+  /** The same, without waiting for what is running: to see that closing settles it. */
+  closeAbruptly (): void
+}
+
+export type NodeMethod = keyof NodeMethods
+
+export interface NodeStats {
+  id: string
+  name: string
+  status: string
+  epoch: number
+  end: number
+  committed: number
+  applied: number
+  isCoordinator: boolean
+  pendingWrites: number
+  queuedWrites: number
+}
+
+export interface NodeDigest {
+  position: number
+  entries: number
+  data: string
+  log: string
+}
+
+export interface Request {
+  id: number
+  method: NodeMethod
+  args: unknown[]
+}
+
+export interface Failure {
+  message: string
+  stack?: string
+  code?: string
+  outcome?: string
+  transaction?: string
+}
+
+export type Reply =
+  | { type: 'listening' }
+  | { type: 'event', name: string }
+  | { type: 'result', id: number, value: unknown }
+  | { type: 'failure', id: number, error: Failure }

@@ -1,0 +1,91 @@
+/** One node of a cluster in a process of its own, told what to do by its parent. */
+import { ClassicLevel } from 'classic-level'
+import type { Failure, NodeConfig, NodeMethod, Reply, Request } from './messages.ts'
+import type { Change, KeyRange } from '../check/history.ts'
+
+const EVENTS = ['ready', 'notready', 'connect', 'disconnect', 'reconnect', 'fail', 'closed'] as const
+
+const config = JSON.parse(process.argv[2] as string) as NodeConfig
+const { Replicator } = await import(config.entry) as typeof import('../../../index.ts')
+type Options = NonNullable<Parameters<typeof Replicator>[1]>
+
+const db = new ClassicLevel<string, string>(config.location, { keyEncoding: 'utf8', valueEncoding: 'utf8' })
+const replicator = Replicator(db, { ...config.replicator, name: config.name } as Options)
+const counts: Record<string, number> = {}
+const running = new Set<Promise<unknown>>()
+
+// Where the parent is gone there is nobody to stop this process.
+let closing = false
+process.on('disconnect', () => { if (!closing) process.exit(1) })
+// It may have gone while this module was loading.
+if (!process.connected) process.exit(1)
+
+for (const name of EVENTS) {
+  replicator.on(name, () => {
+    counts[name] = (counts[name] ?? 0) + 1
+    send({ type: 'event', name })
+  })
+}
+
+const methods: Record<NodeMethod, (...args: never[]) => unknown> = {
+  put: (key: string, value: string) => db.put(key, value),
+  del: (key: string) => db.del(key),
+  batch: (changes: readonly Change[]) => db.batch(changes.map(({ key, value }) => {
+    return value === null ? { type: 'del' as const, key } : { type: 'put' as const, key, value }
+  })),
+  clear: (range: KeyRange) => db.clear(range),
+  get: async (key: string) => await db.get(key) ?? null,
+  getMany: async (keys: string[]) => (await db.getMany(keys)).map((value) => value ?? null),
+  range: (range: KeyRange) => db.iterator(range).all(),
+  ready: async () => { await replicator.ready() },
+  stats: () => replicator.stats(),
+  digest: () => replicator.digest(),
+  dump: () => db.iterator({ keyEncoding: 'view', valueEncoding: 'view' }).all(),
+  events: () => counts,
+  close: async () => {
+    closing = true
+    await replicator.close()
+    await db.close()
+  },
+  closeAbruptly: async () => {
+    closing = true
+    await Promise.all([replicator.close(), db.close(), Promise.allSettled(running)])
+  }
+}
+
+process.on('message', ({ id, method, args }: Request) => {
+  const result = answer(id, method, args)
+  if (method === 'close' || method === 'closeAbruptly') return
+  running.add(result)
+  result.finally(() => { running.delete(result) })
+})
+
+await replicator.listen(config.port)
+send({ type: 'listening' })
+
+async function answer (id: number, method: NodeMethod, args: unknown[]): Promise<void> {
+  try {
+    const value = await methods[method](...args as never[])
+    send({ type: 'result', id, value })
+  } catch (error) {
+    send({ type: 'failure', id, error: failureFrom(error) })
+  }
+  // The channel keeps the process alive; from here on only what was left open can.
+  if (closing && (method === 'close' || method === 'closeAbruptly')) process.disconnect()
+}
+
+function failureFrom (error: unknown): Failure {
+  const { message, stack, code, outcome, transaction } = error as Failure
+  return {
+    message,
+    ...(stack === undefined ? {} : { stack }),
+    ...(code === undefined ? {} : { code }),
+    ...(outcome === undefined ? {} : { outcome }),
+    ...(transaction === undefined ? {} : { transaction })
+  }
+}
+
+function send (reply: Reply): void {
+  // Where the parent is gone, `disconnect` ends this process.
+  if (process.connected) process.send?.(reply, undefined, undefined, () => {})
+}

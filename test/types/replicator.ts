@@ -1,0 +1,53 @@
+// Compiled, never run: what a caller may and may not write.
+import { MemoryLevel } from 'memory-level'
+import { Replicator, ReplicatorError } from '../../index.ts'
+
+const db = new MemoryLevel<string, string>()
+
+const replicator = Replicator(db, {
+  host: '127.0.0.1',
+  port: 3000,
+  peers: [{ host: '127.0.0.1', port: 3001 }],
+  name: 'a',
+  writeTimeoutMs: 10_000
+})
+const constructed: typeof replicator = new Replicator(db, { host: '127.0.0.1', port: 3000, peers: [] })
+
+const status: 'opening' | 'notready' | 'ready' | 'failed' | 'closed' = constructed.status
+const stats = replicator.stats()
+const position: number = stats.committed
+const connected: boolean[] = stats.peers.map((peer) => peer.connected)
+const coordinator: string | undefined = stats.coordinator?.name
+const ready: PromiseLike<unknown> = replicator.ready()
+const digest: Promise<{ position: number, entries: number, data: string, log: string }> = replicator.digest()
+const server = await replicator.listen({ port: 3000, host: '127.0.0.1' })
+const port: number = server.address.port
+const closed: Promise<void> = replicator.close()
+const released: Promise<void> = replicator.release({ purge: true })
+
+replicator.on('ready', () => {})
+replicator.on('connect', (host: string, port: number) => { console.log(host, port) })
+
+const error = new ReplicatorError('LEVEL_TIMEOUT', 'text', { outcome: 'unknown' })
+const outcome: 'aborted' | 'unknown' | undefined = error.outcome
+
+// @ts-expect-error a database is needed
+Replicator()
+// @ts-expect-error not a database
+Replicator({})
+// @ts-expect-error an address is an object here
+Replicator(db, { host: '127.0.0.1', port: 3000, peers: ['127.0.0.1:3001'] })
+// @ts-expect-error a port is a number
+Replicator(db, { host: '127.0.0.1', port: '3000', peers: [] })
+// @ts-expect-error no such option
+Replicator(db, { host: '127.0.0.1', port: 3000, peers: [], quorum: 2 })
+// @ts-expect-error the status is only read
+replicator.status = 'ready'
+// @ts-expect-error no such code
+const unknownCode = new ReplicatorError('LEVEL_NO_SUCH_CODE', 'text')
+// @ts-expect-error only these outcomes
+const unknownOutcome = new ReplicatorError('LEVEL_TIMEOUT', 'text', { outcome: 'perhaps' })
+
+export {
+  status, position, connected, coordinator, ready, digest, port, closed, released, outcome, unknownCode, unknownOutcome
+}
