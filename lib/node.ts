@@ -3,17 +3,16 @@ import type { CoreConfig } from './core/core.ts'
 import { Core } from './core/core.ts'
 import type { Effect, Input } from './core/effects.ts'
 import type { Group } from './core/entry.ts'
+import type { View } from './core/view.ts'
 import { describe } from './describe.ts'
 import { Callers } from './callers.ts'
 import type { Environment, Timer } from './env.ts'
 import type { ErrorCode } from './errors.ts'
 import { codes, ReplicatorError } from './errors.ts'
-import type { Address, Identity, Network, NetworkHandler, Session } from './net/network.ts'
-import { readFrame } from './inbox.ts'
-import { Outbox } from './net/outbox.ts'
+import type { LinkEvents, LinkOwner } from './links.ts'
+import { Links } from './links.ts'
+import type { Address, Network, Session } from './net/network.ts'
 import type { Settings } from './options.ts'
-import { sameAddress } from './options.ts'
-import { distinct, PeerBook } from './peer-book.ts'
 import { apply } from './store/apply.ts'
 import { foundingData } from './store/founding-data.ts'
 import type { ByteRange } from './store/gate.ts'
@@ -23,9 +22,7 @@ import { LogWriter, readLog } from './store/log-writer.ts'
 import { recover } from './store/recovery.ts'
 import type { Store } from './store/store.ts'
 import { Reads } from './reads.ts'
-import { WireError } from './wire/bytes.ts'
 import { toHex } from './wire/hex.ts'
-import type { AddressesMessage, WireMessage } from './wire/messages.ts'
 import type { Operation } from './wire/operations.ts'
 import { decodeOperations, encodeOperations } from './wire/operations.ts'
 
@@ -36,28 +33,18 @@ const TICK_MS = 50
 const LOAD_BYTES = 1024 * 1024
 
 /** What a node tells its replicator. */
-export interface NodeEvents {
+export interface NodeEvents extends Omit<LinkEvents, 'onInput' | 'onOutput'> {
   onReady (): void
   onNotReady (): void
-  onConnect (address: Address): void
-  onDisconnect (address: Address): void
-  onReconnect (address: Address): void
-  onFail (address: Address): void
-  onError (error: Error): void
   /** This node has stopped taking part. */
   onFailed (error: ReplicatorError): void
-}
-
-interface PeerLink {
-  readonly session: Session
-  readonly outbox: Outbox
 }
 
 /**
  * One run of a node, from the opening of its store to the closing: executes what the core asks for, on the store and
  * over the network, and keeps the promises of callers. All of the protocol's decisions are the core's.
  */
-export class Node implements NetworkHandler {
+export class Node implements LinkOwner {
   readonly #store: Store
   readonly #network: Network
   readonly #settings: Settings
@@ -77,15 +64,13 @@ export class Node implements NetworkHandler {
   #turnScheduled = false
   #timer: Timer | null = null
   #applying: Promise<void> = Promise.resolve()
+  #loading: Promise<void> = Promise.resolve()
+  #seeding: Promise<void> | null = null
 
-  readonly #links = new Map<string, PeerLink>()
-  #address: Address | null
-  readonly #book = new PeerBook()
-
+  readonly #links: Links
   readonly #callers = new Callers()
   readonly #reads: Reads
   #drained: Array<() => void> = []
-  #seeding = false
   #wasReady = false
   #conflict = ''
 
@@ -95,15 +80,23 @@ export class Node implements NetworkHandler {
     this.#settings = settings
     this.#env = env
     this.#events = events
-    this.#address = settings.address
     this.#reads = new Reads(env, settings.readTimeoutMs)
-    for (const peer of settings.peers) this.#book.add(peer, true)
+    this.#links = new Links(network, settings.address, this, {
+      ...events,
+      onInput: input => { this.#input(input) },
+      onOutput: () => { this.#scheduleTurn() },
+      onFail: address => {
+        events.onFail(address)
+        if (this.#hopeless) this.#input({ type: 'unreachable' })
+      }
+    })
+    for (const peer of settings.peers) this.#links.addConfigured(peer, false)
   }
 
   // Starting and stopping.
 
   /** Recovers from disk and starts to connect. If the disk is not as it should be, changes nothing and fails. */
-  start (): Promise<void> {
+  run (): Promise<void> {
     this.#starting = this.#recover().catch((error: unknown) => {
       this.#fail(error instanceof ReplicatorError ? error : storeError('The log could not be read', error))
     })
@@ -138,9 +131,7 @@ export class Node implements NetworkHandler {
     this.#core = new Core(config, recovered, this.#settings.peers.length)
     debug('%s start %d: epoch %d, applied %d, end %d', this.label, this.#start, this.#core.view?.epoch ?? 0, this.#core.applied, this.#core.end)
 
-    this.#network.start(this)
-    for (const address of this.#book.addresses) this.#network.dial(address)
-    this.#tellPeers()
+    this.#links.start()
   }
 
   /**
@@ -167,7 +158,7 @@ export class Node implements NetworkHandler {
     this.#reads.rejectAll(() => this.#failure ?? closedError())
     await this.#network.close()
     await this.#writer?.stop()
-    await this.#applying
+    await Promise.all([this.#applying, this.#loading, this.#seeding])
   }
 
   #fail (error: ReplicatorError): void {
@@ -183,7 +174,10 @@ export class Node implements NetworkHandler {
   get id (): string { return this.#id }
   get failure (): ReplicatorError | null { return this.#failure }
   get core (): Core | null { return this.#core }
-  get links (): ReadonlyMap<string, PeerLink> { return this.#links }
+  get start (): number { return this.#start }
+  get name (): string { return this.#settings.name }
+  get view (): View | null { return this.#core?.view ?? null }
+  get sessions (): Session[] { return this.#links.sessions }
   get label (): string { return this.#settings.name === '' ? this.#id.slice(0, 8) : this.#settings.name }
   get ready (): boolean { return this.#core?.ready === true && !this.#stopping }
 
@@ -207,90 +201,7 @@ export class Node implements NetworkHandler {
 
   /** Keeps a connection to this address, and counts it among the configured ones. */
   addPeer (address: Address): void {
-    this.#book.add(address, true)
-    if (this.#core === null || this.#stopping) return
-    this.#network.dial(address)
-    this.#tellPeers()
-  }
-
-  // The network's calls.
-
-  identify (): Identity {
-    return { id: this.#id, start: this.#start, cluster: this.#core?.view?.cluster ?? '', address: this.#address, name: this.#settings.name }
-  }
-
-  judge (peer: Identity): ErrorCode | null {
-    const view = this.#core?.view ?? null
-    if (view === null) return null
-    if (peer.cluster !== '' && peer.cluster !== view.cluster) return codes.clusterMismatch
-    return view.members.includes(peer.id) ? null : codes.notMember
-  }
-
-  onSession (session: Session): void {
-    const outbox = new Outbox(session)
-    this.#links.set(session.peer.id, { session, outbox })
-    debug('%s connected with %s', this.label, session.peer.id.slice(0, 8))
-    const address = session.address ?? session.peer.address
-    if (address !== null) this.#events.onConnect(address)
-    this.#input({ type: 'up', peer: session.peer.id, start: session.peer.start })
-    this.#gossip()
-  }
-
-  onFrame (session: Session, body: Uint8Array): void {
-    if (this.#links.get(session.peer.id)?.session !== session) return
-    let messages: WireMessage[]
-    try {
-      messages = readFrame(body)
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error
-      debug('%s got an invalid frame from %s: %s', this.label, session.peer.id.slice(0, 8), error.message)
-      session.close(codes.protocol)
-      return
-    }
-
-    for (const message of messages) {
-      if (message.type === 'addresses') this.#onAddresses(message)
-      else this.#input({ type: 'message', from: session.peer.id, message })
-    }
-  }
-
-  onDrain (session: Session): void {
-    const link = this.#links.get(session.peer.id)
-    if (link?.session === session) link.outbox.onDrain()
-  }
-
-  onClose (session: Session, error: ReplicatorError): void {
-    if (this.#links.get(session.peer.id)?.session !== session) return
-    this.#links.delete(session.peer.id)
-    debug('%s lost %s: %s', this.label, session.peer.id.slice(0, 8), error.message)
-    this.#input({ type: 'down', peer: session.peer.id })
-    const address = session.address ?? session.peer.address
-    if (address !== null) this.#events.onDisconnect(address)
-  }
-
-  onDialledAs (address: Address): void {
-    if (this.#address !== null) return
-    this.#address = address
-    this.#gossip()
-  }
-
-  onReconnect (address: Address): void {
-    this.#events.onReconnect(address)
-  }
-
-  onFail (address: Address): void {
-    this.#book.fail(address)
-    this.#events.onFail(address)
-    if (this.#hopeless) this.#input({ type: 'unreachable' })
-  }
-
-  onError (error: Error, address: Address | null): void {
-    debug('%s: %s %s', this.label, address === null ? '' : `${address.host}:${address.port}`, error.message)
-    this.#events.onError(error)
-  }
-
-  onResolve (address: Address, id: string): void {
-    if (this.#book.resolve(address, id)) this.#tellPeers()
+    this.#links.addConfigured(address, this.#core !== null && !this.#stopping)
   }
 
   // Inputs and effects.
@@ -323,7 +234,7 @@ export class Node implements NetworkHandler {
         break
       case 'send':
         if (debugWrite.enabled) debugWrite('%s -> %s %s', this.label, effect.to.slice(0, 8), describe(effect.message))
-        this.#links.get(effect.to)?.outbox.push(effect.message)
+        this.#links.send(effect.to, effect.message)
         break
       case 'apply':
         debugWrite('%s applies up to %d', this.label, effect.through)
@@ -335,13 +246,13 @@ export class Node implements NetworkHandler {
         this.#callers.settle(effect.ticket, effect.settlement, this.#failure, this.waitingFor)
         break
       case 'load':
-        readLog(this.#store, effect.from, LOAD_BYTES).then(
+        this.#loading = readLog(this.#store, effect.from, LOAD_BYTES).then(
           (groups: Group[]) => { this.#input({ type: 'loaded', to: effect.to, from: effect.from, groups }) },
           (error: unknown) => { this.#fail(storeError('The log could not be read', error)) })
         break
       case 'disconnect':
         debug('%s disconnects %s, which %s', this.label, effect.peer.slice(0, 8), effect.reason)
-        this.#links.get(effect.peer)?.session.close(codes.protocol)
+        this.#links.disconnect(effect.peer)
         break
       case 'conflict':
         if (this.#conflict === effect.why) break
@@ -362,7 +273,7 @@ export class Node implements NetworkHandler {
     this.#turnScheduled = true
     this.#env.nextTurn(() => {
       if (!this.#stopping || this.#drained.length > 0) this.#input({ type: 'flush' })
-      for (const { outbox } of this.#links.values()) outbox.flush()
+      this.#links.flush()
       this.#turnScheduled = false
     })
   }
@@ -381,7 +292,7 @@ export class Node implements NetworkHandler {
       else this.#events.onNotReady()
     }
     if (!core.ready || this.#callers.size === 0) this.#drain()
-    if (core.mustSeed && !this.#seeding) void this.#seed()
+    if (core.mustSeed) this.#seeding ??= this.#seed()
     this.#armTimer()
   }
 
@@ -426,7 +337,6 @@ export class Node implements NetworkHandler {
 
   /** Writes the data that this founder brought along into the log, for the founders that have none. */
   async #seed (): Promise<void> {
-    this.#seeding = true
     debug('%s writes its data into the log', this.label)
     try {
       for await (const operations of foundingData(this.#store)) {
@@ -449,32 +359,9 @@ export class Node implements NetworkHandler {
     return wait
   }
 
-  // Addresses.
-
-  #tellPeers (): void {
-    this.#input({ type: 'peers', ...this.#book.configuredBut(this.#id) })
-  }
-
   /** Peers without which nothing commits have failed for good. */
   get #hopeless (): boolean {
-    return !this.ready && this.#book.isHopeless(this.#id, id => this.#links.has(id))
-  }
-
-  #onAddresses (message: AddressesMessage): void {
-    for (const address of message.addresses) {
-      if (sameAddress(address, this.#address)) continue
-      const connected = [...this.#links.values()].some(({ session }) => sameAddress(session.address, address) || sameAddress(session.peer.address, address))
-      if (!connected && this.#book.add(address, false)) this.#network.dial(address)
-    }
-  }
-
-  /** Tells everybody where everybody is. */
-  #gossip (): void {
-    const sessions = [...this.#links.values()].map(({ session }) => session.peer.address ?? session.address)
-    const addresses = distinct([this.#address, ...sessions])
-    if (addresses.length === 0) return
-    for (const { outbox } of this.#links.values()) outbox.push({ type: 'addresses', addresses })
-    this.#scheduleTurn()
+    return !this.ready && this.#links.hopeless
   }
 }
 

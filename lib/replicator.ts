@@ -196,7 +196,7 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
       this.#node = this.#makeNode()
       for (const address of this.#addedPeers) this.#node.addPeer(address)
     }
-    void this.#node.start().then(() => {
+    void this.#node.run().then(() => {
       if (this.#status === 'opening') this.#status = 'notready'
     })
   }

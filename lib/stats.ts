@@ -45,7 +45,7 @@ export interface ReplicatorStats {
 export function statsOf (node: Node, status: ReplicatorStatus, settings: Settings, lastError: Error | null): ReplicatorStats {
   const core = node.core
   const view = core?.view ?? null
-  const connected = [...node.links.values()].map(({ session }): PeerStats => ({
+  const connected = node.sessions.map((session): PeerStats => ({
     id: session.peer.id,
     name: session.peer.name,
     address: session.peer.address ?? session.address,

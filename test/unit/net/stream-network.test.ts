@@ -374,7 +374,7 @@ test('network: an address of our own is given up', timeout, async (t) => {
   await exchange(a, b)
   t.is(dials, 1)
   t.same(a.errors, [])
-  t.same(a.log, ['session 2'])
+  t.same(a.log, [`resolve ${a.identity.id}`, 'session 2'])
   await closeAll(a, b)
 })
 
