@@ -111,7 +111,8 @@ export class Links implements NetworkHandler {
 
   onSession (session: Session): void {
     this.#links.set(session.peer.id, { session, outbox: new Outbox(session) })
-    const address = addressOf(session)
+    this.#book.onConnected(session.peer.id)
+    const address = this.#addressOf(session)
     if (address !== null) this.#events.onConnect(address)
     this.#events.onInput({ type: 'up', peer: session.peer.id, start: session.peer.start })
     this.#gossip()
@@ -144,7 +145,7 @@ export class Links implements NetworkHandler {
     this.#links.delete(session.peer.id)
     debug('lost %s: %s', session.peer.id.slice(0, 8), error.message)
     this.#events.onInput({ type: 'down', peer: session.peer.id })
-    const address = addressOf(session)
+    const address = this.#addressOf(session)
     if (address !== null) this.#events.onDisconnect(address)
   }
 
@@ -195,8 +196,8 @@ export class Links implements NetworkHandler {
     for (const { outbox } of this.#links.values()) outbox.push({ type: 'addresses', addresses })
     this.#events.onOutput()
   }
-}
 
-function addressOf (session: Session): Address | null {
-  return session.address ?? session.peer.address
+  #addressOf (session: Session): Address | null {
+    return session.address ?? session.peer.address ?? this.#book.addressOf(session.peer.id)
+  }
 }

@@ -2,7 +2,7 @@ import createDebug from 'debug'
 import type { CoreConfig } from './core/core.ts'
 import { Core } from './core/core.ts'
 import type { Effect, Input } from './core/effects.ts'
-import type { Group } from './core/entry.ts'
+import type { Group, MemberId } from './core/entry.ts'
 import type { View } from './core/view.ts'
 import { describe } from './describe.ts'
 import { Callers } from './callers.ts'
@@ -13,6 +13,7 @@ import type { LinkEvents, LinkOwner } from './links.ts'
 import { Links } from './links.ts'
 import type { Address, Network, Session } from './net/network.ts'
 import type { Settings } from './options.ts'
+import { WRITE_BYTES_LIMIT } from './options.ts'
 import { apply } from './store/apply.ts'
 import { foundingData } from './store/founding-data.ts'
 import type { ByteRange } from './store/gate.ts'
@@ -38,6 +39,8 @@ export interface NodeEvents extends Omit<LinkEvents, 'onInput' | 'onOutput'> {
   onNotReady (): void
   /** This node has stopped taking part. */
   onFailed (error: ReplicatorError): void
+  /** The database is closing, or closed. */
+  isClosing (): boolean
 }
 
 /**
@@ -64,7 +67,7 @@ export class Node implements LinkOwner {
   #turnScheduled = false
   #timer: Timer | null = null
   #applying: Promise<void> = Promise.resolve()
-  #loading: Promise<void> = Promise.resolve()
+  readonly #loading = new Set<Promise<void>>()
   #seeding: Promise<void> | null = null
 
   readonly #links: Links
@@ -118,12 +121,16 @@ export class Node implements LinkOwner {
       start: this.#start,
       freshCluster: toHex(this.#env.randomBytes(16)),
       minConsensus: this.#settings.minConsensus,
+      durable: this.#settings.durability === 'disk',
       originsMax: 256,
       groupBytesMax: 1024 * 1024,
       tailBytesMax: 32 * 1024 * 1024,
       applyBytesMax: 4 * 1024 * 1024,
       windowWrites: 4096,
       windowBytes: 8 * 1024 * 1024,
+      submitBytesMax: 1024 * 1024,
+      incomingMax: 64 * 4096,
+      incomingBytesMax: 64 * 8 * 1024 * 1024,
       withdrawMs: Math.min(2000, Math.ceil(this.#settings.writeTimeoutMs / 4))
     }
     const sync = this.#settings.durability === 'disk'
@@ -135,15 +142,20 @@ export class Node implements LinkOwner {
   }
 
   /**
-   * Stops. While the node is ready, writes that were called before are given the chance to settle; then everybody who
-   * still waits is rejected. Resolves when the store is not used any more.
+   * Stops. While the node is ready, writes that were called before are given the chance to settle, and what is in the log
+   * to be applied; then everybody who still waits is rejected. Resolves when the store is not used any more.
    */
   async stop (): Promise<void> {
     this.#stopping = true
-    if (this.#core?.ready === true && this.#callers.size > 0) {
+    this.#input({ type: 'flush', last: false })
+    this.#links.flush()
+    if (!this.#isAtRest) {
       await new Promise<void>(resolve => { this.#drained.push(resolve) })
     }
     await this.#starting
+    // What was decided last is told before the connections end.
+    this.#input({ type: 'flush', last: true })
+    this.#links.flush()
     await this.#end('closed')
   }
 
@@ -158,11 +170,12 @@ export class Node implements LinkOwner {
     this.#reads.rejectAll(() => this.#failure ?? closedError())
     await this.#network.close()
     await this.#writer?.stop()
-    await Promise.all([this.#applying, this.#loading, this.#seeding])
+    await Promise.all([this.#applying, this.#seeding, ...this.#loading])
   }
 
   #fail (error: ReplicatorError): void {
-    if (this.#failure !== null) return
+    // A store that is being closed under a read has not failed: stop() follows.
+    if (this.#failure !== null || this.#events.isClosing()) return
     this.#failure = error
     debug('%s failed: %s', this.label, this.#failure.message)
     if (!this.#stopping) this.#events.onFailed(this.#failure)
@@ -246,9 +259,7 @@ export class Node implements LinkOwner {
         this.#callers.settle(effect.ticket, effect.settlement, this.#failure, this.waitingFor)
         break
       case 'load':
-        this.#loading = readLog(this.#store, effect.from, LOAD_BYTES).then(
-          (groups: Group[]) => { this.#input({ type: 'loaded', to: effect.to, from: effect.from, groups }) },
-          (error: unknown) => { this.#fail(storeError('The log could not be read', error)) })
+        this.#load(effect.to, effect.from)
         break
       case 'disconnect':
         debug('%s disconnects %s, which %s', this.label, effect.peer.slice(0, 8), effect.reason)
@@ -267,14 +278,22 @@ export class Node implements LinkOwner {
     }
   }
 
+  #load (to: MemberId, from: number): void {
+    const loading = readLog(this.#store, from, LOAD_BYTES).then(
+      (groups: Group[]) => { this.#input({ type: 'loaded', to, from, groups }) },
+      (error: unknown) => { this.#fail(storeError('The log could not be read', error)) }
+    ).finally(() => { this.#loading.delete(loading) })
+    this.#loading.add(loading)
+  }
+
   /** One flush for all that happened in this turn of the event loop. */
   #scheduleTurn (): void {
     if (this.#turnScheduled) return
     this.#turnScheduled = true
     this.#env.nextTurn(() => {
-      if (!this.#stopping || this.#drained.length > 0) this.#input({ type: 'flush' })
-      this.#links.flush()
+      if (!this.#stopping || this.#drained.length > 0) this.#input({ type: 'flush', last: false })
       this.#turnScheduled = false
+      this.#links.flush()
     })
   }
 
@@ -291,9 +310,15 @@ export class Node implements LinkOwner {
       if (ready) this.#events.onReady()
       else this.#events.onNotReady()
     }
-    if (!core.ready || this.#callers.size === 0) this.#drain()
+    if (this.#isAtRest) this.#drain()
     if (core.mustSeed) this.#seeding ??= this.#seed()
     this.#armTimer()
+  }
+
+  /** There is nothing to wait for before stopping. */
+  get #isAtRest (): boolean {
+    const core = this.#core
+    return core === null || !core.ready || (this.#callers.size === 0 && core.applied === core.end)
   }
 
   #drain (): void {
@@ -314,7 +339,12 @@ export class Node implements LinkOwner {
   }
 
   get waitingFor (): string {
-    return this.#core?.agreement.waitingFor ?? 'it is still opening'
+    const core = this.#core
+    if (core === null) return 'it is still opening'
+    if (core.view !== null && core.view.members.length <= (this.#settings.minConsensus ?? 0)) {
+      return `minConsensus asks for ${this.#settings.minConsensus} peers, and the cluster has ${core.view.members.length} members`
+    }
+    return core.agreement.waitingFor
   }
 
   // Writes.
@@ -324,7 +354,7 @@ export class Node implements LinkOwner {
       Promise.reject(new ReplicatorError(code, message, { outcome: 'aborted' }))
 
     if (this.#failure !== null) return refuse(this.#failure.code, this.#failure.message)
-    if (this.#stopping && !seed) return refuse(codes.closed, 'The replicator is closed: it takes no writes')
+    if (this.#stopping) return refuse(codes.closed, 'The replicator is closed: it takes no writes')
     const bytes = write.body.byteLength
     if (!seed && (this.#callers.size >= this.#settings.queueMax || this.#callers.bytes + bytes > this.#settings.queueBytesMax)) {
       return refuse(codes.queueFull, `${this.#callers.size} writes (${this.#callers.bytes} bytes) are waiting already`)
@@ -340,12 +370,14 @@ export class Node implements LinkOwner {
     debug('%s writes its data into the log', this.label)
     try {
       for await (const operations of foundingData(this.#store)) {
-        await this.#submit({ body: encodeOperations(operations), operations, seeded: false }, true)
+        const body = encodeOperations(operations)
+        if (body.byteLength > WRITE_BYTES_LIMIT) throw new ReplicatorError(codes.tooLarge, `The data that this node brings along hold an entry of ${body.byteLength} bytes: more than the ${WRITE_BYTES_LIMIT} that can be replicated`)
+        await this.#submit({ body, operations, seeded: false }, true)
       }
       await this.#submit({ body: encodeOperations([]), operations: [], seeded: true }, true)
     } catch (error) {
-      // Stopped: the next start begins anew, which changes nothing of what is there. Else the store cannot be read.
-      if (!(error instanceof ReplicatorError)) this.#fail(storeError('The data could not be read', error))
+      // Stopped: the next start begins anew, which changes nothing of what is there.
+      if (!this.#stopping) this.#fail(error instanceof ReplicatorError ? error : storeError('The data could not be read', error))
     }
   }
 
@@ -354,6 +386,7 @@ export class Node implements LinkOwner {
   #waitFor (positionOf: (core: Core) => number): Promise<void> | null {
     if (this.#failure !== null) return Promise.reject(this.#failure)
     if (this.#stopping && this.#core?.readable !== true) return Promise.reject(closedError())
+    if (this.#reads.size >= this.#settings.queueMax) return Promise.reject(new ReplicatorError(codes.queueFull, `${this.#reads.size} reads are waiting already`))
     const wait = this.#reads.wait(() => this.#core, positionOf)
     this.#armTimer()
     return wait

@@ -2,6 +2,9 @@ import type { Duplex } from 'node:stream'
 import { codes, ReplicatorError } from './errors.ts'
 import type { Address } from './net/network.ts'
 
+/** No write is larger, whatever the options say: it has to fit into a frame. */
+export const WRITE_BYTES_LIMIT = 24 * 2 ** 20
+
 /** Dials a peer: like `net.connect(port, host)`. May return a promise. The stream need not emit `connect`. */
 export type Transport = (port: number, host: string) => Duplex | Promise<Duplex>
 
@@ -51,7 +54,8 @@ export interface ReplicatorOptions {
 export interface Settings {
   readonly address: Address | null
   readonly peers: readonly Address[]
-  readonly minConsensus: number
+  /** Null: as many as there are peers. */
+  readonly minConsensus: number | null
   readonly failAfter: number
   readonly transport: Transport | null
   readonly durability: 'disk' | 'memory'
@@ -73,10 +77,9 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
   const { host, port, transport, durability = 'disk', reads = 'consistent', name = '' } = options
   const own = port === undefined ? null : readAddress({ host: host ?? 'localhost', port }, 'host and port')
   const peers = readPeers(options.peers ?? [], own)
-  const minConsensus = options.minConsensus ?? peers.length
+  const minConsensus = options.minConsensus ?? null
 
-  integer('minConsensus', minConsensus, 0, 63)
-  if (minConsensus < peers.length) {
+  if (minConsensus !== null && integer('minConsensus', minConsensus, 0, 63) < peers.length) {
     throw new ReplicatorError(codes.notSupported, `minConsensus (${minConsensus}) is smaller than the number of peers (${peers.length}). ` +
       'In this version every member must hold every write: leave minConsensus out, or set it to the number of peers.')
   }
@@ -95,10 +98,10 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
     reads,
     writeTimeoutMs: integer('writeTimeoutMs', options.writeTimeoutMs ?? 10_000, 1, 2 ** 31 - 1),
     readTimeoutMs: integer('readTimeoutMs', options.readTimeoutMs ?? 10_000, 1, 2 ** 31 - 1),
-    failureTimeoutMs: integer('failureTimeoutMs', options.failureTimeoutMs ?? 5_000, 10, 2 ** 31 - 1),
+    failureTimeoutMs: integer('failureTimeoutMs', options.failureTimeoutMs ?? 5_000, 10, 2 ** 28 - 1),
     queueMax: integer('queueMax', options.queueMax ?? 100_000, 1, 1e7),
     queueBytesMax: integer('queueBytesMax', options.queueBytesMax ?? 64 * 2 ** 20, 1, 2 ** 40),
-    writeBytesMax: integer('writeBytesMax', options.writeBytesMax ?? 16 * 2 ** 20, 64, 24 * 2 ** 20),
+    writeBytesMax: integer('writeBytesMax', options.writeBytesMax ?? 16 * 2 ** 20, 64, WRITE_BYTES_LIMIT),
     keyBytesMax: integer('keyBytesMax', options.keyBytesMax ?? 64 * 2 ** 10, 1, 2 ** 20),
     name
   }

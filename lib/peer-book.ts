@@ -26,7 +26,10 @@ export class PeerBook {
       if (configured) known.configured = true
       return false
     }
-    if (!configured && this.#entries.size >= ADDRESSES_MAX) return false
+    if (this.#entries.size >= ADDRESSES_MAX) {
+      if (configured) throw new RangeError(`A node can have at most ${ADDRESSES_MAX} peers`)
+      return false
+    }
     this.#entries.set(key, { address, configured, id: null, failed: false })
     return true
   }
@@ -43,6 +46,16 @@ export class PeerBook {
     if (known.id === id) return false
     known.id = id
     return true
+  }
+
+  /** It need not be us who dialled: whoever is there has not failed. */
+  onConnected (id: string): void {
+    for (const entry of this.#entries.values()) if (entry.id === id) entry.failed = false
+  }
+
+  addressOf (id: string): Address | null {
+    for (const entry of this.#entries.values()) if (entry.id === id) return entry.address
+    return null
   }
 
   fail (address: Address): void {

@@ -20,11 +20,10 @@ export class Reads {
   }
 
   /** Null if the read may be served now. `positionOf` tells what it has to wait for. */
-  wait (coreOf: () => Core | null, positionOf: (core: Core) => number): Promise<void> | null {
+  wait (coreOf: () => Core | null, positionOf: (core: Core) => number, deadline = this.#env.now() + this.#timeoutMs): Promise<void> | null {
     const core = coreOf()
-    const deadline = this.#env.now() + this.#timeoutMs
     if (core?.readable !== true) {
-      return this.#unreadable.add(0, deadline).then(() => this.wait(coreOf, positionOf) ?? undefined)
+      return this.#unreadable.add(0, deadline).then(() => this.wait(coreOf, positionOf, deadline) ?? undefined)
     }
     const position = positionOf(core)
     return position <= core.applied ? null : this.#pending.add(position, deadline)

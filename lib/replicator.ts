@@ -53,6 +53,7 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
   readonly #internals: Internals
   readonly #interception: Interception
   readonly #addedPeers: Address[] = []
+  readonly #listening = new Set<number | object>()
 
   #node: Node
   #network: ServedNetwork
@@ -86,7 +87,7 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
   ready (): Promise<void> {
     if (this.#status === 'ready') return Promise.resolve()
     if (this.#status === 'failed' && this.#lastError !== null) return Promise.reject(this.#lastError)
-    if (this.#closedForGood) return Promise.reject(closedError())
+    if (this.#closedForGood || this.#status === 'closed') return Promise.reject(closedError())
     return new Promise((resolve, reject) => { this.#waitingForReady.push({ resolve, reject }) })
   }
 
@@ -98,18 +99,29 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
     return this.#network.createServer()
   }
 
-  /** Accepts plain TCP connections, as `net.Server#listen(options)`, until the replicator closes. */
+  /**
+   * Accepts plain TCP connections, as `net.Server#listen(options)`, until the replicator closes; again, when the database
+   * is closed and opened again.
+   */
   async listen (options: number | object): Promise<Listener> {
     if (this.#closedForGood) throw closedError()
-    return await this.#network.listen(options)
+    const listener = await this.#network.listen(options)
+    this.#listening.add(options)
+    return {
+      address: listener.address,
+      close: async () => {
+        this.#listening.delete(options)
+        await listener.close()
+      }
+    }
   }
 
   /** Connects to one more peer. Before a cluster has formed, it is one of its founders. */
   addPeer (peer: Address): void {
     const address = readAddress(peer, 'A peer')
     if (this.#closedForGood) throw closedError()
-    this.#addedPeers.push(address)
     this.#node.addPeer(address)
+    this.#addedPeers.push(address)
   }
 
   stats (): ReplicatorStats {
@@ -144,16 +156,23 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
   /**
    * Closes, and gives the plain database back. With `purge`, everything that the replicator has stored in it is
    * deleted; then the database must be open. Without, another Replicator on it goes on where this one stopped.
+   *
+   * Writes that are in the log and not yet in the data would go with the log: then `purge` rejects with LEVEL_IN_DOUBT,
+   * unless `force` says that the data may be left without them.
    */
-  release (options: { purge?: boolean } = {}): Promise<void> {
-    this.#released ??= this.#release(options.purge === true)
+  release (options: { purge?: boolean, force?: boolean } = {}): Promise<void> {
+    this.#released ??= this.#release(options.purge === true, options.force === true)
     return this.#released
   }
 
-  async #release (purged: boolean): Promise<void> {
+  async #release (purged: boolean, forced: boolean): Promise<void> {
     await this.close()
     try {
       if (purged) {
+        const { end, applied } = this.stats()
+        if (end > applied && !forced) {
+          throw new ReplicatorError(codes.inDoubt, `${end - applied} entries of the log are not in the data yet: start the replicator again and wait until it is ready, or use force`)
+        }
         await this.db.open({ passive: true })
         await purge(this.#interception.store)
       }
@@ -195,6 +214,7 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
       this.#status = 'opening'
       this.#node = this.#makeNode()
       for (const address of this.#addedPeers) this.#node.addPeer(address)
+      for (const options of this.#listening) this.#network.listen(options).catch((error: Error) => { this.#emitError(error) })
     }
     void this.#node.run().then(() => {
       if (this.#status === 'opening') this.#status = 'notready'
@@ -224,6 +244,7 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
     return {
       onReady: () => {
         this.#status = 'ready'
+        this.#lastError = null
         this.#settleReady(null)
         this.#emit('ready')
       },
@@ -244,7 +265,8 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
         this.#lastError = error
         this.#settleReady(error)
         this.#emitError(error)
-      }
+      },
+      isClosing: () => this.db.status === 'closing' || this.db.status === 'closed'
     }
   }
 

@@ -7,6 +7,9 @@ import type { Founding, Message, StatusMessage } from './messages.ts'
 import type { View, Vow } from './view.ts'
 import { sameMembers } from './view.ts'
 
+/** A proposal that far beyond what was promised is nobody's honest next epoch; the numbers must not run out. */
+const EPOCHS_AHEAD_MAX = 1_000_000
+
 export interface AgreementHost extends Host {
   readonly vow: Vow
   readonly view: View | null
@@ -86,6 +89,7 @@ export class Agreement {
     this.#peers.delete(peer)
     if (this.#proposal?.members.includes(peer) === true) this.#proposal = null
     if (this.#host.view === null) this.announce()
+    else this.evaluate()
   }
 
   onStatus (from: MemberId, status: StatusMessage): void {
@@ -104,7 +108,7 @@ export class Agreement {
 
   onPropose (from: MemberId, message: Message & { type: 'propose' }): void {
     const { vow, view, self } = this.#host
-    const acceptable = message.epoch > vow.epoch && message.members.includes(from) && (view === null
+    const acceptable = message.epoch > vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX && message.members.includes(from) && (view === null
       ? this.#mayFound(message.members)
       : sameMembers(message.members, view.members) && message.cluster === view.cluster)
 
@@ -116,7 +120,7 @@ export class Agreement {
     }
 
     const { epoch } = message
-    this.#host.promise({ epoch, to: from }, () => {
+    this.#host.promise({ epoch, to: from, members: message.members }, () => {
       // Another promise may have overtaken this one on its way to the disk.
       if (this.#host.vow.epoch !== epoch) return
       if (from !== self) this.announce()
@@ -125,7 +129,7 @@ export class Agreement {
   }
 
   onRefuse (from: MemberId, epoch: number): void {
-    if (this.#proposal?.epoch !== epoch || this.#proposal.view !== null || from === this.#host.self) return
+    if (this.#proposal?.epoch !== epoch || this.#proposal.view !== null) return
     this.#proposal = null
     this.evaluate()
   }
@@ -135,7 +139,10 @@ export class Agreement {
     if (proposal === null || proposal.epoch !== message.epoch || proposal.view !== null) return
     if (!proposal.members.includes(from)) return
     proposal.promises.set(from, message.end)
-    if (proposal.promises.size < proposal.members.length) return
+    const missing = proposal.members.length - proposal.promises.size
+    // Its own promise comes last: as a founder, it binds itself only to those who are bound to it.
+    if (missing === 1 && !proposal.promises.has(this.#host.self)) this.#propose(this.#host.self, proposal)
+    if (missing > 0) return
 
     // All have promised: the longest log becomes the log of the view. No other log holds an entry that it lacks.
     let coordinator = proposal.members[0] as MemberId
@@ -196,15 +203,21 @@ export class Agreement {
     if (this.#isLed(promised, members)) return
 
     const proposal = this.#proposal
-    const underWay = proposal !== null && proposal.epoch === promised &&
+    const underWay = proposal !== null && proposal.epoch >= promised &&
       sameMembers(proposal.members, members) &&
       members.every(id => proposal.starts.get(id) === starts.get(id))
     if (underWay) return
 
     const epoch = promised + 1
     const cluster = view?.cluster ?? this.#freshCluster
-    this.#proposal = { epoch, cluster, members, seeder, promises: new Map(), starts, view: null }
-    for (const id of members) this.#host.send(id, { type: 'propose', epoch, cluster, members })
+    const made: Proposal = { epoch, cluster, members, seeder, promises: new Map(), starts, view: null }
+    this.#proposal = made
+    const others = members.filter(id => id !== self)
+    for (const id of others.length > 0 ? others : members) this.#propose(id, made)
+  }
+
+  #propose (to: MemberId, { epoch, cluster, members }: Proposal): void {
+    this.#host.send(to, { type: 'propose', epoch, cluster, members })
   }
 
   /** True if the newest promise has led to a view whose coordinator is there. */
@@ -238,6 +251,7 @@ export class Agreement {
     return members.includes(self) &&
       founding.unresolved === 0 &&
       founding.required.every(id => members.includes(id)) &&
+      (founding.vowed.length === 0 || sameMembers(founding.vowed, members)) &&
       members.length > founding.minConsensus &&
       members.every(id => id === self || this.#peers.has(id))
   }

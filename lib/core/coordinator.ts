@@ -12,6 +12,9 @@ export interface CoordinatorLimits {
   readonly groupBytesMax: number
   /** No group is formed while the entries that are not yet applied here take more than this. */
   readonly tailBytesMax: number
+  /** How many entries may wait for a position. More come only from a peer that ignores its window. */
+  readonly incomingMax: number
+  readonly incomingBytesMax: number
 }
 
 export interface CoordinatorHost extends Host {
@@ -55,6 +58,7 @@ export class Coordinator {
   readonly #followers = new Map<MemberId, Follower>()
   /** Taken, in this order, and without a position yet. Bounded by the windows of the origins. */
   #incoming: Entry[] = []
+  #incomingBytes = 0
   /** The highest number taken of each origin, where it is above the table's. */
   readonly #taken = new Map<number, number>()
   #ownEnd: number
@@ -149,6 +153,11 @@ export class Coordinator {
     if (row === undefined || row.node !== node) return
     if (!this.#seeded && node !== this.view.seeder) return
 
+    if (this.#incoming.length > this.#limits.incomingMax || this.#incomingBytes > this.#limits.incomingBytesMax) {
+      this.#host.emit({ type: 'disconnect', peer: node, reason: 'submits more than its window' })
+      return
+    }
+
     let number = message.first - 1
     for (const { body, operations, seeded } of message.writes) {
       number++
@@ -156,6 +165,7 @@ export class Coordinator {
       if (number <= this.#highest(message.origin)) continue
       this.#taken.set(message.origin, number)
       const origin = message.origin
+      this.#incomingBytes += body.byteLength
       this.#incoming.push(seeded ? { kind: 'seeded', origin, number } : { kind: 'write', origin, number, body, operations })
     }
   }
@@ -175,8 +185,8 @@ export class Coordinator {
   }
 
   /** The end of a turn: what came in forms groups; who was not told the committed point by one is told it now. */
-  flush (): void {
-    if (this.#incoming.length > 0 && this.complete) this.#formGroups()
+  flush (last: boolean): void {
+    if (!last && this.#incoming.length > 0 && this.complete) this.#formGroups()
 
     for (const [peer, follower] of this.#followers) {
       if (follower.state === 'streaming' && follower.told < this.#committed) {
@@ -214,6 +224,7 @@ export class Coordinator {
     }
 
     this.#incoming = this.#incoming.slice(used)
+    this.#incomingBytes = this.#incoming.reduce((bytes, entry) => bytes + (entry.kind === 'write' ? entry.body.byteLength : 0), 0)
     if (this.#incoming.length === 0) this.#taken.clear()
   }
 

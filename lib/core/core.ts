@@ -23,7 +23,10 @@ export interface CoreConfig extends CoordinatorLimits, SubmissionLimits {
   readonly start: number
   /** The cluster id to use if this node founds one. */
   readonly freshCluster: string
-  readonly minConsensus: number
+  /** Null: as many as there are configured peers. */
+  readonly minConsensus: number | null
+  /** False: a crash of the machine may have taken the end of the log. */
+  readonly durable: boolean
   /** How many origins the table keeps. */
   readonly originsMax: number
   /** An apply takes groups up to this many bytes. */
@@ -46,10 +49,7 @@ export interface Recovered {
   readonly data: string
 }
 
-/**
- * The replication core of one node: a state machine from inputs to effects, without I/O, clock or randomness. It
- * composes the agreement on views, the coordinator and participant roles, and the submissions of this node.
- */
+/** The replication core of one node: a state machine from inputs to effects, without I/O, clock or randomness. */
 export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
   readonly self: MemberId
   readonly start: number
@@ -75,6 +75,8 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
   #seeded: boolean
   #seededApplied: boolean
   #wasReady = false
+  /** Everything that was ever acknowledged is in this log. */
+  #complete: boolean
 
   #persistId = 0
   /** What waits for persists, in order of their ids. */
@@ -94,6 +96,7 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
     this.self = config.self
     this.start = config.start
     this.#vow = recovered.vow
+    this.#complete = config.durable
     this.#view = recovered.view
     this.#unresolved = unresolved
     this.#data = recovered.data
@@ -112,7 +115,9 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
   }
 
   step (input: Input): Effect[] {
-    if (!this.#stopped) {
+    if (this.#stopped) {
+      if (input.type === 'write') this.emit({ type: 'settle', ticket: input.ticket, settlement: { outcome: 'aborted', why: 'closed', transaction: null } })
+    } else {
       this.#take(input)
       this.#refresh()
       for (let message = this.#loop.shift(); message !== undefined; message = this.#loop.shift()) {
@@ -137,17 +142,18 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
 
   get founding (): Founding {
     return {
-      minConsensus: this.#config.minConsensus,
+      minConsensus: this.#config.minConsensus ?? this.#required.length + this.#unresolved,
       required: this.#required,
       unresolved: this.#unresolved,
       connected: this.agreement.connected,
-      data: this.#data
+      data: this.#data,
+      vowed: this.#vow.members
     }
   }
 
   /** This node's data are those of the cluster: a prefix of the one order. */
   get readable (): boolean {
-    return this.#view !== null && (this.#view.seeder === null || this.#seededApplied) && !this.#stopped
+    return this.#view !== null && this.#complete && (this.#view.seeder === null || this.#seededApplied) && !this.#stopped
   }
 
   /** Readable, in a view with its coordinator, and connected with all members. */
@@ -222,7 +228,7 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
   }
 
   promise (vow: Vow, then: () => void): void {
-    assert(vow.epoch > this.#vow.epoch, 'promises only rise')
+    assert(vow.epoch > this.#vow.epoch, 'promises rise')
     this.#vow = vow
     this.#leaveView()
     this.persist({ vow }, then)
@@ -299,7 +305,7 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
         this.submissions.onTick(input.now)
         break
       case 'flush':
-        this.#coordinator?.flush()
+        this.#coordinator?.flush(input.last)
         break
       case 'stop':
         this.submissions.rejectAll(input.why)
@@ -421,6 +427,7 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
   #refresh (): void {
     if (this.#stopped) return
     this.#applyNext()
+    if (!this.#complete && this.#inView) this.#complete = true
     const { ready } = this
     if (ready !== this.#wasReady) {
       this.#wasReady = ready
@@ -436,7 +443,7 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
 
   get #connected (): boolean {
     const { view } = this
-    return view !== null && view.members.length > this.#config.minConsensus &&
+    return view !== null && view.members.length > (this.#config.minConsensus ?? 0) &&
       view.members.every(id => id === this.self || this.agreement.isUp(id))
   }
 }

@@ -63,8 +63,8 @@ export type Input =
   | { readonly type: 'unreachable' }
   /** Monotonic milliseconds. */
   | { readonly type: 'tick', readonly now: number }
-  /** The end of a turn of the event loop. */
-  | { readonly type: 'flush' }
+  /** The end of a turn of the event loop. With `last`, no new entries are made: the node is about to stop. */
+  | { readonly type: 'flush', readonly last: boolean }
   /** This node stops taking part: all waiting writes reject. */
   | { readonly type: 'stop', readonly why: 'closed' | 'failed' }
 

@@ -1,5 +1,6 @@
 import type { MemberId } from './entry.ts'
 import type { Founding } from './messages.ts'
+import { sameMembers } from './view.ts'
 
 export type FoundingDecision =
   /** Not yet; `why` is for people. */
@@ -15,6 +16,14 @@ export type FoundingDecision =
  */
 export function decideFounding (self: MemberId, statements: ReadonlyMap<MemberId, Founding>): FoundingDecision {
   const set = new Map(statements)
+
+  // Vows bind: whoever has given one founds with these or with nobody.
+  const vows = [...statements.values()].map(({ vowed }) => vowed).filter(({ length }) => length > 0)
+  const bound = statements.get(self)?.vowed.length !== 0 ? statements.get(self)?.vowed : vows.find(vowed => vowed.includes(self))
+  for (const [id, { vowed }] of statements) {
+    if (bound !== undefined && !bound.includes(id)) set.delete(id)
+    else if (vowed.length > 0 && (bound === undefined || !sameMembers(vowed, bound))) set.delete(id)
+  }
 
   // Whoever lacks something cannot be a founder now, and neither can those that require it.
   for (let changed = true; changed;) {
@@ -33,6 +42,7 @@ export function decideFounding (self: MemberId, statements: ReadonlyMap<MemberId
   if (!set.has(self)) return { found: false, why: 'waiting for configured peers' }
 
   const members = [...set.keys()].sort()
+  if (bound !== undefined && !sameMembers(members, bound)) return { found: false, why: 'waiting for the founders to which this node is bound by a vow' }
   for (const [id, statement] of set) {
     if (!members.every(other => other === id || statement.connected.includes(other))) {
       return { found: false, why: 'waiting for the founders to connect with one another' }

@@ -37,6 +37,13 @@ export class LogTail {
     return this.#bytes
   }
 
+  /** True if a group in memory ends there, or nothing after it is in memory. */
+  isBoundary (position: number): boolean {
+    if (position === this.#base) return true
+    const group = this.#groups[this.#indexAfter(position - 1)]
+    return group !== undefined && lastPosition(group) === position
+  }
+
   append (group: Group): void {
     const end = this.end
     assert(group.entries.length > 0, 'a group is not empty')

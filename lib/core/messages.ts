@@ -13,6 +13,8 @@ export interface Founding {
   readonly connected: readonly MemberId[]
   /** A digest of the user data that it holds; empty without data. */
   readonly data: string
+  /** The founders to whom it is bound by a vow; empty if it is not. */
+  readonly vowed: readonly MemberId[]
 }
 
 /** Where a member stands: the first message of each session, and sent again when it changes. */

@@ -51,7 +51,7 @@ export class Participant {
     const { tail, committed } = this.#host
     const end = tail.end.position
 
-    if (message.common > end || message.common < committed || (this.#durable && message.common < end)) {
+    if (message.common > end || message.common < committed || (this.#durable && message.common < end) || !tail.isBoundary(message.common)) {
       this.#host.emit({ type: 'disconnect', peer: this.view.coordinator, reason: 'asks to cut what is committed' })
       return
     }

@@ -7,6 +7,8 @@ export interface SubmissionLimits {
   /** How many writes, and how many bytes of them, may be submitted and undecided at a time. */
   readonly windowWrites: number
   readonly windowBytes: number
+  /** A message takes writes up to this many bytes; a single larger one goes in a message of its own. */
+  readonly submitBytesMax: number
   /** How long before its deadline a submitted write is withdrawn, in milliseconds. */
   readonly withdrawMs: number
 }
@@ -20,6 +22,8 @@ interface Submission {
   /** 0 until it is submitted for the first time. */
   number: number
   withdrawn: boolean
+  /** Of a founder's own data. */
+  readonly seed: boolean
   /** It has an entry in this node's log. */
   logged: boolean
 }
@@ -63,7 +67,7 @@ export class Submissions {
   }
 
   add (ticket: number, write: SubmittedWrite, seed: boolean, deadline: number): void {
-    const submission = { ticket, write, deadline, number: 0, withdrawn: false, logged: false }
+    const submission = { ticket, write, seed, deadline, number: 0, withdrawn: false, logged: false }
     ;(seed ? this.#seeds : this.#queue).push(submission)
     this.#pump()
   }
@@ -155,13 +159,18 @@ export class Submissions {
     }
   }
 
-  /** Rejects everybody. What was submitted may still commit. */
+  /**
+   * Rejects everybody. What was submitted may still commit. A founder's own data are nobody's call: unless the node stops,
+   * they wait for better times.
+   */
   rejectAll (why: Rejection): void {
-    const waiting = [...this.#seeds, ...this.#queue]
+    const ends = why === 'closed' || why === 'failed'
+    const waiting = ends ? [...this.#seeds, ...this.#queue] : this.#queue
     this.#queue = []
-    this.#seeds = []
+    if (ends) this.#seeds = []
     for (const submission of waiting) this.#tell(submission, { outcome: 'aborted', why, transaction: null })
     for (const submission of this.#undecided.values()) {
+      if (submission.seed && !ends) continue
       this.#tell(submission, { outcome: 'unknown', why, transaction: this.#name(submission) })
       // Nobody waits for it any more, so it had better not happen.
       if (!submission.withdrawn && !submission.logged) {
@@ -182,24 +191,34 @@ export class Submissions {
     if (this.#ready && this.#seeds.length === 0) this.#submitFrom(this.#queue)
   }
 
-  /** Submits the head of a queue as far as the window allows, in one message. */
+  /** Submits the head of a queue as far as the window allows, in as few messages as their limit allows. */
   #submitFrom (queue: Submission[]): void {
-    const { windowWrites, windowBytes } = this.#limits
-    const writes: SubmittedWrite[] = []
+    const { windowWrites, windowBytes, submitBytesMax } = this.#limits
+    let writes: SubmittedWrite[] = []
+    let bytes = 0
+    let used = 0
 
-    for (const submission of queue) {
-      if (this.#undecided.size >= windowWrites) break
-      if (this.#undecidedBytes >= windowBytes) break
-      submission.number = ++this.#lastNumber
-      this.#undecided.set(submission.number, submission)
-      this.#undecidedBytes += submission.write.body.byteLength
-      writes.push(submission.write)
+    const send = (): void => {
+      if (writes.length === 0) return
+      const first = this.#lastNumber - writes.length + 1
+      this.#host.send(this.#coordinator as MemberId, { type: 'submit', epoch: this.#epoch, origin: this.#id, first, writes })
+      writes = []
+      bytes = 0
     }
 
-    if (writes.length === 0) return
-    queue.splice(0, writes.length)
-    const first = this.#lastNumber - writes.length + 1
-    this.#host.send(this.#coordinator as MemberId, { type: 'submit', epoch: this.#epoch, origin: this.#id, first, writes })
+    for (const submission of queue) {
+      if (this.#undecided.size >= windowWrites || this.#undecidedBytes >= windowBytes) break
+      const size = submission.write.body.byteLength
+      if (bytes + size > submitBytesMax) send()
+      submission.number = ++this.#lastNumber
+      this.#undecided.set(submission.number, submission)
+      this.#undecidedBytes += size
+      writes.push(submission.write)
+      bytes += size
+      used++
+    }
+    send()
+    queue.splice(0, used)
   }
 
   #submit (submission: Submission): void {

@@ -21,9 +21,14 @@ export interface View {
 export interface Vow {
   readonly epoch: number
   readonly to: MemberId
+  /**
+   * The founders of the cluster that it was given for. As long as no view is installed, no promise is given for any other
+   * set: so there is never a second cluster with one of these founders.
+   */
+  readonly members: readonly MemberId[]
 }
 
-export const noVow: Vow = { epoch: 0, to: '' }
+export const noVow: Vow = { epoch: 0, to: '', members: [] }
 
 export function sameMembers (a: readonly MemberId[], b: readonly MemberId[]): boolean {
   return a.length === b.length && a.every((id, i) => id === b[i])

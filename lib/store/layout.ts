@@ -3,7 +3,7 @@ import type { View, Vow } from '../core/view.ts'
 import { ByteReader, ByteWriter } from '../wire/bytes.ts'
 import { crc32c } from '../wire/crc32c.ts'
 import { FormatError } from '../wire/group.ts'
-import { readId, readOptionalId, readView, writeId, writeOptionalId, writeView } from '../wire/view.ts'
+import { readId, readIds, readOptionalId, readView, writeId, writeIds, writeOptionalId, writeView } from '../wire/view.ts'
 import { RESERVED } from './keys.ts'
 
 /**
@@ -80,11 +80,12 @@ export function encodeVow (vow: Vow): Uint8Array {
   return encodeState((writer) => {
     writer.varint(vow.epoch)
     writeOptionalId(writer, vow.to)
+    writeIds(writer, vow.members)
   })
 }
 
 export function decodeVow (record: Uint8Array): Vow {
-  return decodeState(record, (reader) => ({ epoch: reader.varint(), to: readOptionalId(reader) }))
+  return decodeState(record, (reader) => ({ epoch: reader.varint(), to: readOptionalId(reader), members: readIds(reader) }))
 }
 
 export function encodeView (view: View): Uint8Array {

@@ -9,7 +9,7 @@ import { decodeGroup, decodeGroupHeader, FormatError } from '../wire/group.ts'
 import { Digest } from './digest.ts'
 import { compareKeys, RESERVED } from './keys.ts'
 import type { AppliedState, IdentityState } from './layout.ts'
-import { appliedKey, decodeApplied, decodeIdentity, decodeRow, decodeView, decodeVow, identityKey, logStart, numberOf, originsEnd, originsStart, viewKey, vowKey } from './layout.ts'
+import { appliedKey, decodeApplied, decodeIdentity, decodeRow, decodeView, decodeVow, identityKey, logEnd, logStart, numberOf, originsEnd, originsStart, viewKey, vowKey } from './layout.ts'
 import type { Store } from './store.ts'
 
 export interface RecoveredDisk {
@@ -77,6 +77,7 @@ async function readLog (store: Store, applied: number): Promise<{ runs: LogName[
 
   for await (const chunk of store.entries({ gte: logStart })) {
     for (const [key, record] of chunk) {
+      if (compareKeys(key, logEnd) >= 0) throw brokenLog(codes.logFormat, end + 1, new FormatError('a record of unknown kind'))
       // Something comes after the broken record, so it is not a torn end.
       if (broken !== null) throw brokenLog(codes.logCorrupt, broken.position, broken.error)
 

@@ -1,6 +1,6 @@
 import { Digest } from './digest.ts'
-import { compareKeys, isReserved, RESERVED } from './keys.ts'
-import { appliedKey, decodeApplied, logEnd, logStart, originsEnd, originsStart } from './layout.ts'
+import { compareKeys, isReserved } from './keys.ts'
+import { appliedKey, decodeApplied, identityKey, logEnd, logStart, originsEnd, originsStart } from './layout.ts'
 import { decodeGroupHeader } from '../wire/group.ts'
 import type { Store } from './store.ts'
 
@@ -40,11 +40,12 @@ export async function digestReplica (store: Store): Promise<ReplicaDigest> {
   return { position, entries: data.entries, data: data.hex(), table: table.hex(), log: log.hex() }
 }
 
-/** Deletes all that the replicator has stored. */
+/** Deletes all that the replicator has stored, its identity last. */
 export async function purge (store: Store): Promise<void> {
-  for await (const chunk of store.entries({ gte: RESERVED })) {
+  for await (const chunk of store.entries({ gt: identityKey })) {
     await store.batch(chunk.map(([key]) => ({ type: 'del', key })), { sync: true })
   }
+  await store.batch([{ type: 'del', key: identityKey }], { sync: true })
 }
 
 function within (key: Uint8Array, start: Uint8Array, end: Uint8Array): boolean {

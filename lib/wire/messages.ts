@@ -195,6 +195,7 @@ function writeFounding (writer: ByteWriter, founding: Founding): void {
   writer.varint(founding.unresolved)
   writeIds(writer, founding.connected)
   writer.text(founding.data)
+  writeIds(writer, founding.vowed)
 }
 
 function readFounding (reader: ByteReader): Founding {
@@ -203,7 +204,8 @@ function readFounding (reader: ByteReader): Founding {
     required: readIds(reader),
     unresolved: reader.varint(),
     connected: readIds(reader),
-    data: reader.text(DATA_DIGEST_MAX)
+    data: reader.text(DATA_DIGEST_MAX),
+    vowed: readIds(reader)
   }
 }
 

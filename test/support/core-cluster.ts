@@ -151,6 +151,10 @@ export class CoreCluster {
       applyBytesMax: 1000,
       windowWrites: this.#options.windowWrites ?? 100,
       windowBytes: 100_000,
+      submitBytesMax: 50,
+      incomingMax: 10_000,
+      incomingBytesMax: 1e6,
+      durable: true,
       withdrawMs: 10
     }
     this.#say(`${name} starts (${node.disk.start})`)
@@ -320,7 +324,7 @@ export class CoreCluster {
 
   #flush (node: CoreNode): void {
     node.needsFlush = false
-    this.#input(node, { type: 'flush' })
+    this.#input(node, { type: 'flush', last: false })
     node.needsFlush = false
   }
 

@@ -4,7 +4,7 @@ import type { Founding } from '../../../lib/core/messages.ts'
 import { CoreCluster } from '../../support/core-cluster.ts'
 
 function founder (statement: Partial<Founding> = {}): Founding {
-  return { minConsensus: 2, required: [], unresolved: 0, connected: ['a', 'b', 'c', 'd'], data: '', ...statement }
+  return { minConsensus: 2, required: [], unresolved: 0, connected: ['a', 'b', 'c', 'd'], data: '', vowed: [], ...statement }
 }
 
 tape('founders wait until every configured peer has answered', { timeout: 30_000 }, async (t) => {
