@@ -49,10 +49,7 @@ export class Fabric {
   unplug (name: string, silently: boolean): void {
     const network = this.#networks.get(name)
     this.#networks.delete(name)
-    for (const session of [...network?.sessions ?? []]) {
-      session.end(codes.connectionLost)
-      if (!silently) this.tellEnd(session)
-    }
+    for (const session of [...network?.sessions ?? []]) session.end(codes.connectionLost, silently)
   }
 
   delay (from: string, to: string, bytes: number): number {

@@ -69,13 +69,13 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
     this.#writesDone = landing
 
     await this.#wait(0, landing - now)
-    if (this.#behaviour.full) throw new Error('No space left on device')
+    if (this.#behaviour.full) throw ioError('No space left on device')
     const fails = this.#random.chance(this.#behaviour.failedWrites)
-    if (fails && this.#random.chance(0.5)) throw new Error('Input/output error')
+    if (fails && this.#random.chance(0.5)) throw ioError('Input/output error')
     // The batch is in the store now, and what was written before it, too; a failed sync says nothing of the disk.
     const written = this.#disk.write(changes)
     if (sync) await this.#wait(syncMs)
-    if (fails) throw new Error('Input/output error')
+    if (fails) throw ioError('Input/output error')
     if (sync) this.#disk.sync(written)
   }
 
@@ -89,7 +89,7 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
     if (this.#random.chance(0.5)) await this.#wait(this.#behaviour.readMs)
     const values = texts.map(text => this.#read(text, options))
     await this.#wait(this.#behaviour.readMs)
-    if (this.#random.chance(this.#behaviour.failedReads)) throw new Error('Input/output error')
+    if (this.#random.chance(this.#behaviour.failedReads)) throw ioError('Input/output error')
     return values
   }
 
@@ -114,7 +114,7 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
       : this.#disk.range(from, to)
     return new SimIterator<K, V>(this, options, entries, async () => {
       await this.#wait(this.#behaviour.readMs)
-      if (this.#random.chance(this.#behaviour.failedReads)) throw new Error('Input/output error')
+      if (this.#random.chance(this.#behaviour.failedReads)) throw ioError('Input/output error')
     })
   }
 
@@ -132,6 +132,11 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
       this.#process.schedule(leastMs + (mostMs === 0 ? 0 : this.#random.skewed(0.01, mostMs)), 'disk', resolve)
     })
   }
+}
+
+/** As classic-level reports what LevelDB could not do. */
+function ioError (message: string): Error {
+  return Object.assign(new Error(message), { code: 'LEVEL_IO_ERROR' })
 }
 
 class SimSnapshot extends AbstractSnapshot {

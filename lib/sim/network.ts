@@ -138,13 +138,14 @@ export class SimSession implements Session {
     if (this.live) this.owner.handler?.onDrain(this)
   }
 
-  /** The connection is over, as seen from here. The other side learns of it only if the path is open. */
-  end (reason: ErrorCode): void {
+  /** The connection is over, as seen from here. The other side learns of it only if the path is open, or not at all. */
+  end (reason: ErrorCode, silently = false): void {
     if (this.#over) return
     const wasOpen = this.#open
     this.#over = true
     this.#out.close()
     this.owner.onOver(this)
+    if (!silently) this.owner.fabric.tellEnd(this)
     if (wasOpen && this.owner.process.alive) {
       this.owner.handler?.onClose(this, new ReplicatorError(reason, 'the connection ended'))
     }
@@ -213,10 +214,7 @@ export class SimNetwork implements ServedNetwork {
 
   async close (): Promise<void> {
     this.#closed = true
-    for (const session of [...this.#all]) {
-      session.end(codes.closed)
-      this.fabric.tellEnd(session)
-    }
+    for (const session of [...this.#all]) session.end(codes.closed)
   }
 
   /** The machine resets all connections with another. */
@@ -245,7 +243,6 @@ export class SimNetwork implements ServedNetwork {
   onOver (session: SimSession): void {
     this.#all.delete(session)
     if (this.#sessions.get(session.peer.id) === session) this.#sessions.delete(session.peer.id)
-    this.fabric.tellEnd(session)
   }
 
   add (session: SimSession): void {

@@ -61,6 +61,8 @@ export class World {
 
   /** Runs events until `done()` or until `untilMs` of virtual time. Returns whether it is done. */
   async run (done: () => boolean, untilMs: number): Promise<boolean> {
+    // What was called before may have scheduled nothing yet.
+    await quiet()
     for (;;) {
       if (done()) return true
       const next = this.#heap[0]

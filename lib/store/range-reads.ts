@@ -1,4 +1,4 @@
-import { ReplicatorError } from '../errors.ts'
+import { codes, ReplicatorError } from '../errors.ts'
 import type { FeedOptions } from './iterator-feed.ts'
 import type { Gate } from './gate.ts'
 import type { Data, PrivateIterator, PrivateLevel, PrivateRangeOptions } from './private-api.ts'
@@ -74,6 +74,15 @@ export class RangeReads {
   }
 
   async clear (view: View, options: PrivateRangeOptions): Promise<void> {
+    const progress = { deleted: 0 }
+    try {
+      await this.#clear(view, options, progress)
+    } catch (error) {
+      throw clearError(error, progress.deleted)
+    }
+  }
+
+  async #clear (view: View, options: PrivateRangeOptions, progress: { deleted: number }): Promise<void> {
     const range = canonicalRange(view, options)
     const wait = options.snapshot != null || this.#gate.open ? null : this.#gate.waitForRange(range)
     if (wait !== null) await wait
@@ -82,15 +91,10 @@ export class RangeReads {
     const { reverse, limit, snapshot } = options
     let batch: Array<{ type: 'del', key: Uint8Array }> = []
     let bytes = 0
-    let done = 0
 
     const submit = async () => {
-      try {
-        await this.#submission.submit(batch)
-      } catch (error) {
-        throw done === 0 ? error : partly(error, done)
-      }
-      done += batch.length
+      await this.#submission.submit(batch)
+      progress.deleted += batch.length
       batch = []
       bytes = 0
     }
@@ -184,11 +188,15 @@ function mapper (kind: Kind, native: boolean, prefixLength: number): ((item: unk
   return (item) => strip((item as [unknown, unknown])[0])
 }
 
-/** clear() is several writes. If some are done, it is no longer true that nothing was applied. */
-function partly (error: unknown, done: number): unknown {
-  if (!(error instanceof ReplicatorError)) return error
-  return new ReplicatorError(error.code, `clear() stopped after ${done} keys: ${error.message}`, {
+/**
+ * clear() is a read and several writes, and rejects like a write: before the first is done with the outcome of that
+ * one, or `'aborted'` if the read failed; later with `'unknown'`, for something was applied.
+ */
+function clearError (error: unknown, deleted: number): unknown {
+  if (deleted === 0 && error instanceof ReplicatorError && error.outcome !== undefined) return error
+  const code = error instanceof ReplicatorError ? error.code : codes.storeFailed
+  return new ReplicatorError(code, `clear() stopped after ${deleted} keys: ${(error as Error).message}`, {
     cause: error,
-    outcome: 'unknown'
+    outcome: deleted === 0 ? 'aborted' : 'unknown'
   })
 }

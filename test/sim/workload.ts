@@ -1,0 +1,184 @@
+import type { SimCluster, SimLevel, SimMachine } from '../../lib/sim/index.ts'
+import { Random } from '../../lib/sim/random.ts'
+import type { Change, KeyRange, Operation } from '../support/check/history.ts'
+import type { SimSettings } from './settings.ts'
+
+type Request =
+  | { kind: 'put', key: string, value: string }
+  | { kind: 'del', key: string }
+  | { kind: 'batch', changes: Change[] }
+  | { kind: 'clear', range: KeyRange }
+  | { kind: 'get', key: string }
+  | { kind: 'getMany', keys: string[] }
+  | { kind: 'range', range: KeyRange }
+
+interface Running {
+  readonly machine: SimMachine
+  readonly end: (outcome: 'ok' | 'aborted' | 'unknown', result?: unknown) => void
+}
+
+const reads = ['get', 'getMany', 'range']
+
+/** Clients on every node, each doing one random operation after the other, and the history of what they were told. */
+export class Workload {
+  readonly history: Operation[] = []
+  /** What no client should ever be told. */
+  readonly problems: string[] = []
+  readonly #cluster: SimCluster
+  readonly #settings: SimSettings
+  readonly #random: Random
+  readonly #keys: string[]
+  readonly #running = new Set<Running>()
+  #lastId = 0
+  #lastClient = 0
+  #active = true
+
+  constructor (cluster: SimCluster, settings: SimSettings) {
+    this.#cluster = cluster
+    this.#settings = settings
+    this.#random = new Random(settings.seed ^ 0xc11e)
+    this.#keys = Array.from({ length: settings.keys }, (_, i) => `k${i}`)
+  }
+
+  /** Clients stay with their machine; when it is down they wait. */
+  start (): void {
+    for (const machine of this.#cluster.machines) {
+      for (let i = 0; i < this.#settings.clientsPerNode; i++) this.#think(machine, `${machine.name}${++this.#lastClient}`)
+    }
+  }
+
+  stop (): void {
+    this.#active = false
+  }
+
+  get pending (): number {
+    return this.#running.size
+  }
+
+  /** The machine's process has gone: its clients will never be told. */
+  onDown (machine: SimMachine): void {
+    for (const running of [...this.#running]) if (running.machine === machine) running.end('unknown')
+  }
+
+  /** One operation, recorded. */
+  perform (machine: SimMachine, client: string, request: Request): Promise<void> {
+    const id = ++this.#lastId
+    const invoked = this.#cluster.world.stamp()
+    const isRead = reads.includes(request.kind)
+
+    return new Promise((resolve) => {
+      let over = false
+      const running: Running = {
+        machine,
+        end: (outcome, result) => {
+          if (over) return
+          over = true
+          this.#running.delete(running)
+          const told = isRead && outcome !== 'ok' ? 'aborted' : outcome
+          this.history.push({ ...request, id, client, node: machine.name, invoked, completed: this.#cluster.world.stamp(), outcome: told, ...(isRead && outcome === 'ok' ? { result } : {}) } as Operation)
+          this.#cluster.world.say(`${client} ${request.kind} ${id}: ${outcome}`)
+          resolve()
+        }
+      }
+      this.#running.add(running)
+      this.#cluster.world.say(`${client} ${request.kind} ${id} begins: ${JSON.stringify(request).slice(0, 100)}`)
+      send(machine.db, machine, request, this.#random).then(
+        (result) => { running.end('ok', result) },
+        (error: unknown) => { running.end(this.#judge(error, isRead)) }
+      )
+    })
+  }
+
+  #judge (error: unknown, isRead: boolean): 'aborted' | 'unknown' {
+    const { outcome, code } = error as { outcome?: 'aborted' | 'unknown', code?: string }
+    if (!(error instanceof Error) || typeof code !== 'string') this.problems.push(`an error without a code: ${String(error)} ${(error as Error).stack ?? ''}`)
+    if (code === 'LEVEL_INTERNAL') this.problems.push(`a bug: ${(error as Error).message} ${((error as Error).cause as Error | undefined)?.stack ?? ''}`)
+    if (isRead) return 'aborted'
+    if (outcome !== undefined) return outcome
+    // Refused by abstract-level before it reached the replicator.
+    if (code === 'LEVEL_DATABASE_NOT_OPEN') return 'aborted'
+    this.problems.push(`a write was rejected without an outcome: ${String(error)}`)
+    return 'unknown'
+  }
+
+  #think (machine: SimMachine, client: string): void {
+    this.#cluster.world.schedule(this.#random.skewed(0.01, this.#settings.thinkMs), `${client} acts`, () => {
+      if (!this.#active || this.#lastId >= this.#settings.operations) return
+      if (!machine.up || !machine.process.running) return this.#think(machine, client)
+      void this.perform(machine, client, this.#choose(client)).then(() => { this.#think(machine, client) })
+    })
+  }
+
+  get done (): boolean {
+    return this.#lastId >= this.#settings.operations && this.#running.size === 0
+  }
+
+  #choose (client: string): Request {
+    const random = this.#random
+    const key = random.pick(this.#keys)
+    const value = this.#value(`${client}.${this.#lastId + 1}`)
+    const dice = random.next()
+    if (dice < 0.3) return { kind: 'put', key, value }
+    if (dice < 0.37) return { kind: 'del', key }
+    if (dice < 0.52) return { kind: 'batch', changes: this.#sample().map(key => ({ key, value: random.chance(0.2) ? null : value })) }
+    // With a limit, a checker could not tell from outside which keys it was to delete.
+    if (dice < 0.55) return { kind: 'clear', range: this.#range(false) }
+    if (dice < 0.8) return { kind: 'get', key }
+    if (dice < 0.9) return { kind: 'getMany', keys: this.#sample() }
+    return { kind: 'range', range: this.#range() }
+  }
+
+  #range (limited = true): KeyRange {
+    const random = this.#random
+    return {
+      ...(random.chance(0.5) ? { gte: random.pick(this.#keys) } : {}),
+      ...(random.chance(0.3) ? { lt: random.pick(this.#keys) } : {}),
+      ...(limited && random.chance(0.2) ? { limit: 1 + random.below(3) } : {}),
+      ...(random.chance(0.2) ? { reverse: true } : {})
+    }
+  }
+
+  #sample (): string[] {
+    const wanted = 1 + this.#random.below(4)
+    const found = new Set<string>()
+    for (let i = 0; i < wanted; i++) found.add(this.#random.pick(this.#keys))
+    return [...found]
+  }
+
+  #value (unique: string): string {
+    return unique + '.'.repeat(Math.floor(this.#random.skewed(0, this.#settings.valueBytesMax)))
+  }
+}
+
+async function send (db: SimLevel, machine: SimMachine, request: Request, random: Random): Promise<unknown> {
+  switch (request.kind) {
+    case 'put': return await db.put(request.key, request.value)
+    case 'del': return await db.del(request.key)
+    case 'batch': return await (random.chance(0.3) ? chained(db, request.changes) : db.batch(request.changes.map(operation)))
+    case 'clear': return await db.clear(request.range)
+    case 'get': return await db.get(request.key) ?? null
+    case 'getMany': return (await db.getMany(request.keys)).map(value => value ?? null)
+    case 'range': {
+      if (random.chance(0.7)) return await db.iterator(request.range).all()
+      const snapshot = await machine.replicator.consistentSnapshot()
+      try {
+        return await db.iterator({ ...request.range, snapshot } as never).all()
+      } finally {
+        await snapshot.close()
+      }
+    }
+  }
+}
+
+async function chained (db: SimLevel, changes: readonly Change[]): Promise<void> {
+  const batch = db.batch()
+  for (const { key, value } of changes) {
+    if (value === null) batch.del(key)
+    else batch.put(key, value)
+  }
+  await batch.write()
+}
+
+function operation ({ key, value }: Change): { type: 'put', key: string, value: string } | { type: 'del', key: string } {
+  return value === null ? { type: 'del', key } : { type: 'put', key, value }
+}
