@@ -5,7 +5,7 @@
 export interface Environment {
   /** Monotonic milliseconds. */
   now (): number
-  /** Calls `fn` once, not before `delayMs` milliseconds. Does not keep a process alive by itself. */
+  /** Calls `fn` once, not before `delayMs` milliseconds. Keeps the process alive until then. */
   setTimer (fn: () => void, delayMs: number): Timer
   /** Calls `fn` when the current turn of the event loop is over. */
   nextTurn (fn: () => void): void
@@ -24,9 +24,8 @@ const nextTurn: (fn: () => void) => void = typeof setImmediate === 'function'
 export const realEnvironment: Environment = {
   now: () => performance.now(),
   setTimer (fn, delayMs) {
-    const timer = setTimeout(fn, delayMs) as unknown as { unref? (): void }
-    timer.unref?.()
-    return { cancel () { clearTimeout(timer as unknown as ReturnType<typeof setTimeout>) } }
+    const timer = setTimeout(fn, delayMs)
+    return { cancel () { clearTimeout(timer) } }
   },
   nextTurn,
   randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length))

@@ -69,6 +69,11 @@ export class Links implements NetworkHandler {
     return [...this.#links.values()].map(({ session }) => session)
   }
 
+  /** The configured addresses behind which nobody is connected, with what went wrong there last. */
+  get missing (): string[] {
+    return this.#book.missing(this.#owner.id, id => this.#links.has(id))
+  }
+
   /** Somebody configured is missing, and all of those have failed for good. */
   get hopeless (): boolean {
     return this.#book.isHopeless(this.#owner.id, id => this.#links.has(id))
@@ -165,6 +170,7 @@ export class Links implements NetworkHandler {
   }
 
   onError (error: Error, address: Address | null): void {
+    if (address !== null) this.#book.onError(address, error)
     debug('%s %s', address === null ? '' : `${address.host}:${address.port}`, error.message)
     this.#events.onError(error)
   }

@@ -74,6 +74,7 @@ export class Node implements LinkOwner {
   readonly #callers = new Callers()
   readonly #reads: Reads
   #drained: Array<() => void> = []
+  #abandoned = false
   #wasReady = false
   #conflict = ''
 
@@ -143,14 +144,17 @@ export class Node implements LinkOwner {
 
   /**
    * Stops. While the node is ready, writes that were called before are given the chance to settle, and what is in the log
-   * to be applied; then everybody who still waits is rejected. Resolves when the store is not used any more.
+   * to be applied, for as long as a write may take; then everybody who still waits is rejected. Resolves when the store is
+   * not used any more.
    */
   async stop (): Promise<void> {
     this.#stopping = true
     this.#input({ type: 'flush', last: false })
     this.#links.flush()
     if (!this.#isAtRest) {
+      const limit = this.#env.setTimer(() => { this.#drain() }, this.#settings.writeTimeoutMs)
       await new Promise<void>(resolve => { this.#drained.push(resolve) })
+      limit.cancel()
     }
     await this.#starting
     // What was decided last is told before the connections end.
@@ -174,8 +178,12 @@ export class Node implements LinkOwner {
   }
 
   #fail (error: ReplicatorError): void {
-    // A store that is being closed under a read has not failed: stop() follows.
-    if (this.#failure !== null || this.#events.isClosing()) return
+    if (this.#failure !== null) return
+    if (this.#events.isClosing()) {
+      // The store is being closed under a read: it has not failed. But nobody shall wait for it any more.
+      this.#abandoned = true
+      return this.#drain()
+    }
     this.#failure = error
     debug('%s failed: %s', this.label, this.#failure.message)
     if (!this.#stopping) this.#events.onFailed(this.#failure)
@@ -318,7 +326,7 @@ export class Node implements LinkOwner {
   /** There is nothing to wait for before stopping. */
   get #isAtRest (): boolean {
     const core = this.#core
-    return core === null || !core.ready || (this.#callers.size === 0 && core.applied === core.end)
+    return core === null || !core.ready || this.#abandoned || (this.#callers.size === 0 && core.applied === core.end)
   }
 
   #drain (): void {
@@ -338,7 +346,14 @@ export class Node implements LinkOwner {
     }, TICK_MS)
   }
 
+  /** What keeps this node from being ready, for people. */
   get waitingFor (): string {
+    const missing = this.#links.missing
+    const reason = this.#reason
+    return reason === '' || missing.length === 0 ? reason : `${reason}: ${missing.join(', ')}`
+  }
+
+  get #reason (): string {
     const core = this.#core
     if (core === null) return 'it is still opening'
     if (core.view !== null && core.view.members.length <= (this.#settings.minConsensus ?? 0)) {
@@ -356,13 +371,15 @@ export class Node implements LinkOwner {
     if (this.#failure !== null) return refuse(this.#failure.code, this.#failure.message)
     if (this.#stopping) return refuse(codes.closed, 'The replicator is closed: it takes no writes')
     const bytes = write.body.byteLength
-    if (!seed && (this.#callers.size >= this.#settings.queueMax || this.#callers.bytes + bytes > this.#settings.queueBytesMax)) {
+    if (!seed && (this.#callers.size >= this.#settings.queueMax || (this.#callers.size > 0 && this.#callers.bytes + bytes > this.#settings.queueBytesMax))) {
       return refuse(codes.queueFull, `${this.#callers.size} writes (${this.#callers.bytes} bytes) are waiting already`)
     }
     if (!seed && this.#hopeless) return refuse(codes.unreachable, 'Peers without which no write can commit have failed')
 
     const deadline = seed ? Number.MAX_SAFE_INTEGER : this.#env.now() + this.#settings.writeTimeoutMs
-    return this.#callers.add(bytes, ticket => { this.#input({ type: 'write', ticket, write, seed, deadline }) })
+    const settled = this.#callers.add(bytes, ticket => { this.#input({ type: 'write', ticket, write, seed, deadline }) })
+    this.#armTimer()
+    return settled
   }
 
   /** Writes the data that this founder brought along into the log, for the founders that have none. */

@@ -10,45 +10,45 @@ export type Transport = (port: number, host: string) => Duplex | Promise<Duplex>
 
 export interface ReplicatorOptions {
   /** Where other nodes can dial this one. May be left out: then it is learned from those who do. */
-  host?: string
-  port?: number
+  host?: string | undefined
+  port?: number | undefined
   /** The other nodes, or at least one of them. Default: none. */
-  peers?: readonly Address[]
+  peers?: readonly Address[] | undefined
   /**
    * How many peers must hold a write beside one node. Default: the number of peers. Larger: not ready until more have
    * joined. Smaller is not supported yet.
    */
-  minConsensus?: number
+  minConsensus?: number | undefined
   /** After this many failed attempts in a row to reach a peer, `fail` is emitted; dialling goes on. Default 16. */
-  failAfter?: number
+  failAfter?: number | undefined
   /** Replaces plain TCP on the dialling side. */
-  transport?: Transport
+  transport?: Transport | undefined
   /**
    * `'disk'` (default): a write is on stable storage on every member when its promise resolves. `'memory'`: it is
    * with the operating system of every member; that survives killed processes, but not a power cut.
    */
-  durability?: 'disk' | 'memory'
+  durability?: 'disk' | 'memory' | undefined
   /**
    * `'consistent'` (default): reads wait until they are certain to see every write that was acknowledged before.
    * `'local'`: reads answer at once from what is applied here.
    */
-  reads?: 'consistent' | 'local'
+  reads?: 'consistent' | 'local' | undefined
   /** After this many milliseconds a write rejects. Default 10,000. */
-  writeTimeoutMs?: number
+  writeTimeoutMs?: number | undefined
   /** After this many milliseconds a read that waits rejects. Default 10,000. */
-  readTimeoutMs?: number
+  readTimeoutMs?: number | undefined
   /** A peer that is silent for this long, in milliseconds, is disconnected. Default 5,000. */
-  failureTimeoutMs?: number
+  failureTimeoutMs?: number | undefined
   /** How many writes may wait, queued or undecided. Default 100,000. */
-  queueMax?: number
+  queueMax?: number | undefined
   /** How many bytes of writes may wait. Default 64 MiB. */
-  queueBytesMax?: number
+  queueBytesMax?: number | undefined
   /** The largest write, a batch as a whole, in bytes. Default 16 MiB. */
-  writeBytesMax?: number
+  writeBytesMax?: number | undefined
   /** The largest key, in bytes. Default 64 KiB. */
-  keyBytesMax?: number
+  keyBytesMax?: number | undefined
   /** A name for people, at most 64 characters. Default: none. */
-  name?: string
+  name?: string | undefined
 }
 
 export interface Settings {
@@ -70,13 +70,23 @@ export interface Settings {
   readonly name: string
 }
 
+const known = new Set<string>([
+  'host', 'port', 'peers', 'minConsensus', 'failAfter', 'transport', 'durability', 'reads', 'writeTimeoutMs', 'readTimeoutMs',
+  'failureTimeoutMs', 'queueMax', 'queueBytesMax', 'writeBytesMax', 'keyBytesMax', 'name'
+] satisfies Array<keyof ReplicatorOptions>)
+
 /** Checks options and fills in defaults. Throws a TypeError on a wrong one, a ReplicatorError on one that is not supported yet. */
 export function readOptions (options: ReplicatorOptions = {}): Settings {
-  if (typeof options !== 'object' || options === null) throw new TypeError("The second argument 'opts' must be an object")
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) throw new TypeError("The second argument 'opts' must be an object")
+  // A misspelt option could found a cluster that was not meant.
+  for (const option of Object.keys(options)) {
+    if (!known.has(option)) throw new TypeError(`There is no option '${option}'`)
+  }
 
   const { host, port, transport, durability = 'disk', reads = 'consistent', name = '' } = options
-  const own = port === undefined ? null : readAddress({ host: host ?? 'localhost', port }, 'host and port')
-  const peers = readPeers(options.peers ?? [], own)
+  if (host !== undefined && port === undefined) throw new TypeError("The option 'host' needs the option 'port'")
+  const own = port === undefined ? null : readAddress({ host: host ?? 'localhost', port }, '')
+  const peers = readPeers(options.peers === undefined ? [] : options.peers, own)
   const minConsensus = options.minConsensus ?? null
 
   if (minConsensus !== null && integer('minConsensus', minConsensus, 0, 63) < peers.length) {
@@ -107,12 +117,12 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
   }
 }
 
-/** Checks an address that a caller gave. */
+/** Checks an address that a caller gave. `what` names it in errors: `'peers[0].'`, for example. */
 export function readAddress (address: unknown, what: string): Address {
-  if (typeof address !== 'object' || address === null) throw new TypeError(`${what} must be an object with host and port`)
+  if (typeof address !== 'object' || address === null) throw new TypeError(`A peer must be an object with host and port (${what}host, ${what}port)`)
   const { host, port } = address as { host?: unknown, port?: unknown }
-  if (typeof host !== 'string' || host === '' || host.length > 255) throw new TypeError(`${what}: host must be a non-empty string`)
-  return { host, port: integer(`${what}: port`, port as number, 1, 65535) }
+  if (typeof host !== 'string' || host === '' || host.length > 255) throw new TypeError(`The option '${what}host' must be a non-empty string`)
+  return { host, port: integer(`${what}port`, port as number, 1, 65535) }
 }
 
 export function sameAddress (a: Address | null, b: Address | null): boolean {
@@ -122,8 +132,8 @@ export function sameAddress (a: Address | null, b: Address | null): boolean {
 function readPeers (peers: readonly Address[], own: Address | null): Address[] {
   if (!Array.isArray(peers)) throw new TypeError("The option 'peers' must be an array")
   const result: Address[] = []
-  for (const peer of peers) {
-    const address = readAddress(peer, 'A peer')
+  for (const [i, peer] of peers.entries()) {
+    const address = readAddress(peer, `peers[${i}].`)
     // A node among its own peers, or one peer twice, would count for what it is not.
     if (!sameAddress(address, own) && !result.some(other => sameAddress(other, address))) result.push(address)
   }
@@ -133,7 +143,7 @@ function readPeers (peers: readonly Address[], own: Address | null): Address[] {
 
 function integer (name: string, value: number, min: number, max: number): number {
   if (!Number.isInteger(value) || value < min || value > max) {
-    throw new TypeError(`The option '${name}' must be an integer from ${min} to ${max}`)
+    throw new TypeError(`The option '${name}' must be an integer from ${min} to ${max}${name === 'failAfter' ? ', or Infinity' : ''}`)
   }
   return value
 }

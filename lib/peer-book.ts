@@ -12,6 +12,8 @@ interface Entry {
   id: string | null
   /** `failAfter` attempts in a row have failed since the last success. */
   failed: boolean
+  /** What went wrong there last, since the last success. */
+  error: string
 }
 
 /** The addresses of a cluster that a node knows, and who answers there. */
@@ -30,7 +32,7 @@ export class PeerBook {
       if (configured) throw new RangeError(`A node can have at most ${ADDRESSES_MAX} peers`)
       return false
     }
-    this.#entries.set(key, { address, configured, id: null, failed: false })
+    this.#entries.set(key, { address, configured, id: null, failed: false, error: '' })
     return true
   }
 
@@ -43,6 +45,7 @@ export class PeerBook {
     const known = this.#entries.get(keyOf(address))
     if (known === undefined) return false
     known.failed = false
+    known.error = ''
     if (known.id === id) return false
     known.id = id
     return true
@@ -50,12 +53,26 @@ export class PeerBook {
 
   /** It need not be us who dialled: whoever is there has not failed. */
   onConnected (id: string): void {
-    for (const entry of this.#entries.values()) if (entry.id === id) entry.failed = false
+    for (const entry of this.#entries.values()) if (entry.id === id) Object.assign(entry, { failed: false, error: '' })
   }
 
   addressOf (id: string): Address | null {
     for (const entry of this.#entries.values()) if (entry.id === id) return entry.address
     return null
+  }
+
+  onError (address: Address, error: Error): void {
+    const known = this.#entries.get(keyOf(address))
+    if (known !== undefined) known.error = (error as { code?: string }).code ?? error.message
+  }
+
+  missing (self: string, isConnected: (id: string) => boolean): string[] {
+    const missing: string[] = []
+    for (const [key, { configured, id, error }] of this.#entries) {
+      if (!configured || id === self || (id !== null && isConnected(id))) continue
+      missing.push(error === '' ? key : `${key} (${error})`)
+    }
+    return missing
   }
 
   fail (address: Address): void {

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'events'
+import type { ListenOptions } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { AbstractLevel, AbstractSnapshot } from 'abstract-level'
 import type { Environment } from './env.ts'
@@ -23,7 +24,7 @@ import type { ReplicaDigest } from './store/survey.ts'
 /** A network that can also be served to: what the replicator needs of one. */
 export interface ServedNetwork extends Network {
   createServer (): Duplex
-  listen (options: number | object): Promise<Listener>
+  listen (options: number | ListenOptions): Promise<Listener>
 }
 
 /** What a simulator replaces. */
@@ -43,17 +44,20 @@ const realInternals: Internals = {
   })
 }
 
+// Where the runtime has no such symbol yet, nothing can ask for the method.
+const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol('asyncDispose')
+
 type AnyLevel = AbstractLevel<any, any, any>
 
 /** Replicates one database. Made by `Replicator(db, opts)`. */
-export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
+export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmitter<ReplicatorEvents> {
   /** The database that is wrapped: read and write it as before. */
-  readonly db: AnyLevel
+  readonly db: T
   readonly #settings: Settings
   readonly #internals: Internals
   readonly #interception: Interception
   readonly #addedPeers: Address[] = []
-  readonly #listening = new Set<number | object>()
+  readonly #listening = new Set<{ readonly options: number | ListenOptions, listener: Listener }>()
 
   #node: Node
   #network: ServedNetwork
@@ -62,10 +66,10 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
   #closing: Promise<void> | null = null
   /** close() was called, as opposed to the database having closed. */
   #closedForGood = false
-  #released: Promise<void> | null = null
+  #released = false
   #waitingForReady: Array<{ resolve: () => void, reject: (error: Error) => void }> = []
 
-  constructor (db: AnyLevel, options?: ReplicatorOptions, internals: Internals = realInternals) {
+  constructor (db: T, options?: ReplicatorOptions, internals: Internals = realInternals) {
     super()
     if (typeof db !== 'object' || db === null || typeof db.sublevel !== 'function') {
       throw new TypeError("The first argument 'db' must be an abstract-level database")
@@ -83,12 +87,14 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
     return this.#status
   }
 
-  /** Resolves when the replicator is ready. Rejects when it fails or is closed before. */
-  ready (): Promise<void> {
-    if (this.#status === 'ready') return Promise.resolve()
-    if (this.#status === 'failed' && this.#lastError !== null) return Promise.reject(this.#lastError)
-    if (this.#closedForGood || this.#status === 'closed') return Promise.reject(closedError())
-    return new Promise((resolve, reject) => { this.#waitingForReady.push({ resolve, reject }) })
+  /** Resolves when the replicator is ready. Rejects when it fails or is closed before, or if the database cannot be opened. */
+  async ready (): Promise<void> {
+    if (this.#closedForGood) throw closedError()
+    await this.db.open({ passive: true })
+    if (this.#status === 'ready') return
+    if (this.#status === 'failed' && this.#lastError !== null) throw this.#lastError
+    if (this.#closedForGood) throw closedError()
+    await new Promise<void>((resolve, reject) => { this.#waitingForReady.push({ resolve, reject }) })
   }
 
   /**
@@ -103,22 +109,25 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
    * Accepts plain TCP connections, as `net.Server#listen(options)`, until the replicator closes; again, when the database
    * is closed and opened again.
    */
-  async listen (options: number | object): Promise<Listener> {
+  async listen (options: number | ListenOptions): Promise<Listener> {
+    if (typeof options !== 'number' && (typeof options !== 'object' || options === null)) {
+      throw new TypeError("The first argument 'options' must be a port or an object, as for net.Server#listen()")
+    }
     if (this.#closedForGood) throw closedError()
-    const listener = await this.#network.listen(options)
-    this.#listening.add(options)
+    const listening = { options, listener: await this.#network.listen(options) }
+    this.#listening.add(listening)
     return {
-      address: listener.address,
+      address: listening.listener.address,
       close: async () => {
-        this.#listening.delete(options)
-        await listener.close()
+        this.#listening.delete(listening)
+        await listening.listener.close()
       }
     }
   }
 
   /** Connects to one more peer. Before a cluster has formed, it is one of its founders. */
   addPeer (peer: Address): void {
-    const address = readAddress(peer, 'A peer')
+    const address = readAddress(peer, '')
     if (this.#closedForGood) throw closedError()
     this.#node.addPeer(address)
     this.#addedPeers.push(address)
@@ -128,9 +137,10 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
     return statsOf(this.#node, this.#status, this.#settings, this.#lastError)
   }
 
-  /** A digest of this replica, at the position that is applied here when it begins. Reads all of it. */
+  /** A digest of this replica, which sees every write that was acknowledged anywhere before the call. Reads all of it. */
   async digest (): Promise<ReplicaDigest> {
     await this.db.open({ passive: true })
+    await this.#consistent()
     return await digestReplica(this.#interception.store)
   }
 
@@ -140,8 +150,13 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
    */
   async consistentSnapshot (): Promise<AbstractSnapshot> {
     await this.db.open({ passive: true })
-    await this.#node.waitForRange({})
+    await this.#consistent()
     return this.db.snapshot()
+  }
+
+  /** After that, reads that begin in the same turn are consistent; as far as this replicator gives that at all. */
+  async #consistent (): Promise<void> {
+    if (!this.#readsLocally) await this.#node.waitForRange({})
   }
 
   /**
@@ -160,27 +175,28 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
    * Writes that are in the log and not yet in the data would go with the log: then `purge` rejects with LEVEL_IN_DOUBT,
    * unless `force` says that the data may be left without them.
    */
-  release (options: { purge?: boolean, force?: boolean } = {}): Promise<void> {
-    this.#released ??= this.#release(options.purge === true, options.force === true)
-    return this.#released
+  async release (options: { purge?: boolean, force?: boolean } = {}): Promise<void> {
+    const { purge: purged = false, force = false } = options
+    if (typeof purged !== 'boolean' || typeof force !== 'boolean') throw new TypeError("The options 'purge' and 'force' must be booleans")
+    if (this.#released) {
+      if (purged) throw new ReplicatorError(codes.closed, 'The database was released before: wrap it again to purge it')
+      return
+    }
+    await this.close()
+    if (purged) {
+      const { end, applied } = this.stats()
+      if (end > applied && !force) {
+        throw new ReplicatorError(codes.inDoubt, `${end - applied} entries of the log are not in the data yet: start the replicator again and wait until it is ready, or use force`)
+      }
+      await this.db.open({ passive: true })
+      await purge(this.#interception.store)
+    }
+    this.#released = true
+    this.#interception.uninstall()
   }
 
-  async #release (purged: boolean, forced: boolean): Promise<void> {
+  async [asyncDispose] (): Promise<void> {
     await this.close()
-    try {
-      if (purged) {
-        const { end, applied } = this.stats()
-        if (end > applied && !forced) {
-          throw new ReplicatorError(codes.inDoubt, `${end - applied} entries of the log are not in the data yet: start the replicator again and wait until it is ready, or use force`)
-        }
-        await this.db.open({ passive: true })
-        await purge(this.#interception.store)
-      }
-    } catch (error) {
-      this.#released = null
-      throw error
-    }
-    this.#interception.uninstall()
   }
 
   // The database's side.
@@ -214,7 +230,11 @@ export class DatabaseReplicator extends EventEmitter<ReplicatorEvents> {
       this.#status = 'opening'
       this.#node = this.#makeNode()
       for (const address of this.#addedPeers) this.#node.addPeer(address)
-      for (const options of this.#listening) this.#network.listen(options).catch((error: Error) => { this.#emitError(error) })
+      for (const listening of this.#listening) {
+        this.#network.listen(listening.options).then(
+          (listener) => { listening.listener = listener },
+          (error: Error) => { this.#emitError(error) })
+      }
     }
     void this.#node.run().then(() => {
       if (this.#status === 'opening') this.#status = 'notready'
@@ -299,8 +319,8 @@ function closedError (outcome?: 'aborted'): ReplicatorError {
 
 /** Makes replicators, with or without `new`. */
 export interface ReplicatorConstructor {
-  (db: AnyLevel, opts?: ReplicatorOptions): DatabaseReplicator
-  new (db: AnyLevel, opts?: ReplicatorOptions): DatabaseReplicator
+  <T extends AbstractLevel<any, any, any>>(db: T, opts?: ReplicatorOptions): DatabaseReplicator<T>
+  new <T extends AbstractLevel<any, any, any>>(db: T, opts?: ReplicatorOptions): DatabaseReplicator<T>
   readonly prototype: DatabaseReplicator
 }
 
@@ -316,4 +336,4 @@ export const Replicator = function (db: AnyLevel, opts?: ReplicatorOptions): Dat
 } as unknown as ReplicatorConstructor
 
 Object.defineProperty(Replicator, 'prototype', { value: DatabaseReplicator.prototype })
-export type Replicator = DatabaseReplicator
+export type Replicator<T extends AbstractLevel<any, any, any> = AbstractLevel<any, any, any>> = DatabaseReplicator<T>

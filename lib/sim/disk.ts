@@ -16,6 +16,10 @@ export class SimDisk {
   #synced = 0
   /** Called with each batch that is written. */
   onBatch: ((changes: readonly DiskChange[]) => void) | null = null
+  /** The same, with the number of the batch. */
+  onWritten: ((batch: number, changes: readonly DiskChange[]) => void) | null = null
+  /** Called when all batches up to this one are on stable storage. */
+  onSync: ((batch: number) => void) | null = null
 
   get (key: string): Uint8Array | undefined {
     return this.#values.get(key)
@@ -45,8 +49,10 @@ export class SimDisk {
       this.#set(key, value)
     }
     this.#undo.push(undo.reverse())
+    this.#written++
     this.onBatch?.(changes)
-    return ++this.#written
+    this.onWritten?.(this.#written, changes)
+    return this.#written
   }
 
   /** All batches up to this one are on stable storage. */
@@ -54,6 +60,7 @@ export class SimDisk {
     if (batch <= this.#synced) return
     this.#undo.splice(0, batch - this.#synced)
     this.#synced = batch
+    this.onSync?.(batch)
   }
 
   /** The power is cut: of the batches that were not synced, the first `kept` survive. */

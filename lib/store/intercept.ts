@@ -16,8 +16,8 @@ import { ReplicaChainedBatch } from './replica-chained-batch.ts'
 import { interceptSublevels } from './sublevels.ts'
 import { Submission } from './submission.ts'
 
-/** Marks a database that is wrapped, for all copies of this package in one process. */
-const mark = Symbol.for('quorum-level')
+/** Where a root database keeps the prefixes that are wrapped in it, for all copies of this package in one process. */
+const wrapped = Symbol.for('quorum-level')
 
 const kinds = ['_iterator', '_keys', '_values'] as const satisfies readonly Kind[]
 
@@ -47,11 +47,10 @@ export interface Interception {
 export function intercept<F, K, V> (
   db: AbstractLevel<F, K, V>, gate: Gate, options: InterceptOptions = {}
 ): Interception {
-  const level = privateApi(db)
-  if (Object.hasOwn(level, mark)) {
-    throw new ReplicatorError(codes.alreadyWrapped, 'The database is already wrapped by a replicator')
+  if (!(db instanceof AbstractLevel)) {
+    throw new ReplicatorError(codes.notSupported, 'The database was made with another copy or version of abstract-level than the one that this package uses (npm ls abstract-level)')
   }
-
+  const level = privateApi(db)
   const root = rootOf(level)
   const native = nativeFormat(root)
   const isRoot = root === level
@@ -67,6 +66,7 @@ export function intercept<F, K, V> (
   const view = { db: level, prefix: new Uint8Array(0), rootPrefix }
   const points = pointReads(level, pick(level, ['_get', '_getSync', '_getMany', '_has', '_hasMany']), gate, store, localLength)
   const original = pick(level, ['_open', '_close', ...kinds])
+  const unregister = register(root, isRoot ? '' : level.prefixKey('', 'utf8', false))
   const instance = new OwnProperties(level)
   let installed = true
 
@@ -106,7 +106,6 @@ export function intercept<F, K, V> (
       : (options: PrivateRangeOptions) => ranges.iterateSublevel(view, kind, options)
   }
 
-  instance.define(mark, true)
   for (const [name, method] of Object.entries(replacements)) instance.define(name, method)
   const sublevels = isRoot ? null : interceptSublevels(level, ranges, rootPrefix)
 
@@ -126,7 +125,25 @@ export function intercept<F, K, V> (
       level.removeListener('open', onOpen)
       sublevels?.uninstall()
       instance.restore()
+      unregister()
     }
+  }
+}
+
+/** Two replicators must not keep their records in one key space, nor one replicate the records of another. */
+function register (root: PrivateLevel, prefix: string): () => void {
+  const holder = root as PrivateLevel & { [wrapped]?: Set<string> }
+  if (holder[wrapped] === undefined) Object.defineProperty(root, wrapped, { value: new Set<string>(), configurable: true })
+  const prefixes = holder[wrapped] as Set<string>
+  for (const other of prefixes) {
+    if (other.startsWith(prefix) || prefix.startsWith(other)) {
+      throw new ReplicatorError(codes.alreadyWrapped, 'The database, or a part of it, is already wrapped by a replicator')
+    }
+  }
+  prefixes.add(prefix)
+  return () => {
+    prefixes.delete(prefix)
+    if (prefixes.size === 0) delete holder[wrapped]
   }
 }
 

@@ -115,7 +115,7 @@ async function readLog (store: Store, applied: number): Promise<{ runs: LogName[
 
 function brokenLog (code: typeof codes.logTorn | typeof codes.logCorrupt | typeof codes.logFormat, position: number, cause: unknown): ReplicatorError {
   const message = code === codes.logFormat
-    ? 'The log was written by a newer version of quorum-level'
+    ? 'The log was written by a newer version of quorum-level, or is damaged'
     : code === codes.logTorn
       ? `The log is torn at its end, at position ${position}`
       : `The log is damaged at position ${position}`
@@ -127,7 +127,7 @@ function decodeStateOrThrow (decode: () => void): void {
     decode()
   } catch (error) {
     if (error instanceof FormatError) {
-      throw new ReplicatorError(codes.logFormat, `The state of the replicator was written by a newer version of quorum-level: ${error.message}. Nothing was changed.`, { cause: error })
+      throw new ReplicatorError(codes.logFormat, `The state of the replicator was written by a newer version of quorum-level, or is damaged: ${error.message}. Nothing was changed.`, { cause: error })
     }
     if (error instanceof WireError) {
       throw new ReplicatorError(codes.logCorrupt, `The state of the replicator is damaged: ${error.message}. Nothing was changed.`, { cause: error })

@@ -10,6 +10,8 @@ export class Nemesis {
   readonly #settings: SimSettings
   readonly #random: Random
   readonly #onDown: (machine: SimMachine) => void
+  /** Whose database was told to close. */
+  readonly #closing = new Set<string>()
   #active = true
 
   /** `onDown` is called when a machine's process has gone. */
@@ -35,7 +37,7 @@ export class Nemesis {
       Object.assign(machine.behaviour, { full: false, failedWrites: 0, failedReads: 0 })
       machine.resume()
       // A node whose disk has failed, or that was closed, comes back by a restart.
-      if (machine.up && ['failed', 'closed'].includes(machine.replicator.status)) this.#down(machine, () => { machine.kill() })
+      if (machine.up && (this.#closing.delete(machine.name) || ['failed', 'closed'].includes(machine.replicator.status))) this.#down(machine, () => { machine.kill() })
       machine.start()
     }
   }
@@ -104,6 +106,7 @@ export class Nemesis {
         this.#spoil(machine, later, { failedReads: 0.3 }, { failedReads: 0 })
         break
       case 'close':
+        this.#closing.add(machine.name)
         if (machine.up) void machine.db.close().catch(() => {})
         later(() => {
           this.#down(machine, () => { machine.kill() })
@@ -127,6 +130,7 @@ export class Nemesis {
   }
 
   #down (machine: SimMachine, end: () => void): void {
+    this.#closing.delete(machine.name)
     if (!machine.up) return
     end()
     this.#onDown(machine)

@@ -1,5 +1,6 @@
 import { SimCluster } from '../../lib/sim/index.ts'
 import type { SimMachine } from '../../lib/sim/index.ts'
+import { DurableVotes } from './durable-votes.ts'
 import { Nemesis } from './nemesis.ts'
 import { OneOrder } from './one-order.ts'
 import type { FaultKind, SimSettings } from './settings.ts'
@@ -35,8 +36,11 @@ export async function runSeed (settings: SimSettings, onLine: ((line: string) =>
   cluster.world.onLine = onLine
   const order = new OneOrder()
   const workload = new Workload(cluster, settings)
+  const votes = new DurableVotes(cluster.machines)
+  if (durability === 'disk') workload.onAcknowledged = machine => { votes.onAcknowledged(machine) }
   const watch = (machine: SimMachine): void => {
     workload.onDown(machine)
+    votes.onDown(machine)
     order.watch(machine)
   }
   const nemesis = new Nemesis(cluster, settings, watch)
@@ -59,9 +63,10 @@ export async function runSeed (settings: SimSettings, onLine: ((line: string) =>
   const problems: string[] = []
   const live = await cluster.run(() => workload.pending === 0 && cluster.ready, LIVENESS_MS)
   if (!live) problems.push(`liveness: ${describeStuck(cluster, workload)}`)
+  else if (!await cluster.run(() => isAtRest(cluster), LIVENESS_MS)) problems.push(`liveness without new writes: ${describeStuck(cluster, workload)}`)
   else if (!await finish(cluster, workload)) problems.push(`liveness at the end: ${describeStuck(cluster, workload)}`)
   else problems.push(...judge(workload.history, cluster.machines, initial))
-  problems.push(...order.problems, ...workload.problems)
+  problems.push(...order.problems, ...votes.problems, ...workload.problems)
 
   const writes = workload.history.filter(operation => ['put', 'del', 'batch', 'clear'].includes(operation.kind))
   return {
@@ -86,11 +91,13 @@ async function finish (cluster: SimCluster, workload: Workload): Promise<boolean
   for (const machine of cluster.machines) {
     void workload.perform(machine, `last-${machine.name}`, { kind: 'range', range: {} })
   }
-  const atRest = (): boolean => {
-    const stats = cluster.machines.map(machine => machine.replicator.stats())
-    return workload.pending === 0 && stats.every(({ end, applied, pendingWrites }) => end === applied && end === stats[0]?.end && pendingWrites === 0)
-  }
-  return await cluster.run(atRest, LIVENESS_MS)
+  return await cluster.run(() => workload.pending === 0 && isAtRest(cluster), LIVENESS_MS)
+}
+
+/** Everything that is in any log is decided and applied everywhere. */
+function isAtRest (cluster: SimCluster): boolean {
+  const stats = cluster.machines.map(machine => machine.replicator.stats())
+  return stats.every(({ end, applied, pendingWrites }) => end === applied && end === stats[0]?.end && pendingWrites === 0)
 }
 
 function describeStuck (cluster: SimCluster, workload: Workload): string {

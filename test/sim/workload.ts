@@ -55,6 +55,9 @@ export class Workload {
     return this.#running.size
   }
 
+  /** Called when a write is acknowledged. */
+  onAcknowledged: (machine: SimMachine) => void = () => {}
+
   /** The machine's process has gone: its clients will never be told. */
   onDown (machine: SimMachine): void {
     for (const running of [...this.#running]) if (running.machine === machine) running.end('unknown')
@@ -83,7 +86,10 @@ export class Workload {
       this.#running.add(running)
       this.#cluster.world.say(`${client} ${request.kind} ${id} begins: ${JSON.stringify(request).slice(0, 100)}`)
       send(machine.db, machine, request, this.#random).then(
-        (result) => { running.end('ok', result) },
+        (result) => {
+          if (!isRead) this.onAcknowledged(machine)
+          running.end('ok', result)
+        },
         (error: unknown) => { running.end(this.#judge(error, isRead)) }
       )
     })

@@ -1,0 +1,107 @@
+import { fork } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import type { SimResult } from './run-seed.ts'
+import { runSeed } from './run-seed.ts'
+import type { SimSettings } from './settings.ts'
+import { drawSettings } from './settings.ts'
+import { shrink } from './shrink.ts'
+import { Tally } from './tally.ts'
+
+const help = `Simulates clusters.
+
+  npm run sim -- --seeds 1000            fresh seeds
+  npm run sim -- --seeds 1000 --from 7   these seeds
+  npm run sim -- --seed 42               one seed, with its transcript
+  npm run sim -- --file FILE             settings from a file, with their transcript
+  npm run sim -- --seed 42 --shrink      makes a failing run smaller and writes its settings to a file
+
+  --workers N                            processes; default: one for each processor
+  --minutes N                            begins no more seeds after that time
+  --first                                ends at the first violation
+`
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string' },
+    from: { type: 'string' },
+    seed: { type: 'string' },
+    file: { type: 'string' },
+    shrink: { type: 'boolean', default: false },
+    quiet: { type: 'boolean', default: false },
+    workers: { type: 'string' },
+    minutes: { type: 'string' },
+    first: { type: 'boolean', default: false },
+    worker: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false }
+  }
+})
+
+if (values.help) process.stdout.write(help)
+else if (values.worker) await work()
+else if (values.seed !== undefined || values.file !== undefined) await replay()
+else await search()
+
+/** Many seeds, in several processes. Fails if one of them fails. */
+async function search (): Promise<void> {
+  const count = Number(values.seeds ?? 1000)
+  const from = Number(values.from ?? Math.floor(Math.random() * 2 ** 31))
+  const workers = Math.min(Number(values.workers ?? availableParallelism()), count)
+  const end = values.minutes === undefined ? Infinity : Date.now() + Number(values.minutes) * 60_000
+  const tally = new Tally()
+  let next = from
+
+  await Promise.all(Array.from({ length: workers }, () => new Promise<void>((resolve, reject) => {
+    const child = fork(fileURLToPath(import.meta.url), ['--worker'], { execArgv: ['--import', 'tsx'] })
+    const give = (): void => {
+      const goesOn = next < from + count && Date.now() < end && !(values.first && tally.violations > 0)
+      if (goesOn) child.send(next++)
+      else child.disconnect()
+    }
+    child.on('message', (result: SimResult) => {
+      tally.add(result)
+      if (result.problems.length > 0) report(result)
+      give()
+    })
+    child.on('error', reject)
+    child.on('exit', (code) => { code === 0 ? resolve() : reject(new Error(`a worker ended with exit code ${code}`)) })
+    give()
+  })))
+
+  console.log(`seeds ${from} to ${next - 1}`)
+  console.log(tally.toString())
+  if (tally.violations > 0) process.exitCode = 1
+}
+
+async function work (): Promise<void> {
+  process.on('message', (seed: number) => {
+    void runSeed(drawSettings(seed)).then(
+      result => { process.send?.(result) },
+      (error: unknown) => { setImmediate(() => { throw error }) }
+    )
+  })
+}
+
+async function replay (): Promise<void> {
+  const settings = values.file === undefined
+    ? drawSettings(Number(values.seed))
+    : JSON.parse(readFileSync(values.file, 'utf8')) as SimSettings
+  const result = await runSeed(settings, values.quiet || values.shrink ? null : line => { console.log(line) })
+  report(result)
+  if (result.problems.length === 0) return
+  process.exitCode = 1
+  if (!values.shrink) return
+
+  const smallest = await shrink(settings, smaller => { console.log('still fails:', JSON.stringify(smaller)) })
+  const file = `test/sim/seeds/${smallest.seed}.json`
+  writeFileSync(file, JSON.stringify(smallest, null, 2) + '\n')
+  console.log(`written to ${file}; replay it with: npm run sim -- --file ${file}`)
+}
+
+function report ({ settings, problems, operations, events, virtualMs, traceHash }: SimResult): void {
+  console.log(`seed ${settings.seed}: ${operations} operations, ${events} events, ${virtualMs} ms, trace ${traceHash}`)
+  for (const problem of problems.slice(0, 10)) console.log(`  ${problem.slice(0, 2000)}`)
+  if (problems.length > 0) console.log(`  replay it with: npm run sim -- --seed ${settings.seed}`)
+}

@@ -1,0 +1,46 @@
+import { runSeed } from './run-seed.ts'
+import type { SimSettings } from './settings.ts'
+import { faultKinds } from './settings.ts'
+
+/**
+ * Makes a failing run smaller: drops faults, nodes, clients and operations for as long as it still fails. A change of the
+ * settings changes everything that happens after it, so each attempt tries a few seeds.
+ */
+export async function shrink (failing: SimSettings, onProgress: (settings: SimSettings) => void): Promise<SimSettings> {
+  let smallest = failing
+  for (let changed = true; changed;) {
+    changed = false
+    for (const candidate of candidates(smallest)) {
+      const found = await firstFailing(candidate)
+      if (found === null) continue
+      smallest = found
+      changed = true
+      onProgress(smallest)
+      break
+    }
+  }
+  return smallest
+}
+
+function candidates (settings: SimSettings): SimSettings[] {
+  const smaller: SimSettings[] = []
+  for (const kind of faultKinds) {
+    if (settings.faults[kind] > 0) smaller.push({ ...settings, faults: { ...settings.faults, [kind]: 0 } })
+  }
+  if (settings.foundingData) smaller.push({ ...settings, foundingData: false })
+  if (settings.driftMax > 0) smaller.push({ ...settings, driftMax: 0 })
+  for (const key of ['operations', 'clientsPerNode', 'keys', 'nodes', 'valueBytesMax'] as const) {
+    for (const value of [Math.ceil(settings[key] / 2), settings[key] - 1]) {
+      if (value >= 1 && value < settings[key]) smaller.push({ ...settings, [key]: value })
+    }
+  }
+  return smaller
+}
+
+async function firstFailing (settings: SimSettings): Promise<SimSettings | null> {
+  for (let i = 0; i < 5; i++) {
+    const candidate = { ...settings, seed: settings.seed + i * 1_000_003 }
+    if ((await runSeed(candidate)).problems.length > 0) return candidate
+  }
+  return null
+}
