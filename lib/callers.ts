@@ -42,8 +42,8 @@ export class Callers {
     else caller.reject(rejectionError(settlement, failure, waitingFor))
   }
 
-  /** For those whose writes never reached the core. */
-  abortAll (why: 'closed' | 'failed', failure: ReplicatorError | null): void {
-    for (const ticket of [...this.#callers.keys()]) this.settle(ticket, { outcome: 'aborted', why, transaction: null }, failure, '')
+  /** Where there is no core that could settle them. */
+  rejectAll (outcome: 'aborted' | 'unknown', why: 'closed' | 'failed', failure: ReplicatorError | null): void {
+    for (const ticket of [...this.#callers.keys()]) this.settle(ticket, { outcome, why, transaction: null }, failure, '')
   }
 }

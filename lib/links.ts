@@ -15,6 +15,9 @@ import type { AddressesMessage, WireMessage } from './wire/messages.ts'
 
 const debug = createDebug('quorum-level:node')
 
+/** More sessions than a cluster has members. */
+const SESSIONS_MAX = 63
+
 /** What the links of a node tell it. */
 export interface LinkEvents {
   onInput (input: Input): void
@@ -109,7 +112,7 @@ export class Links implements NetworkHandler {
 
   judge (peer: Identity): ErrorCode | null {
     const { view } = this.#owner
-    if (view === null) return null
+    if (view === null) return this.#links.size >= SESSIONS_MAX && !this.#links.has(peer.id) ? codes.queueFull : null
     if (peer.cluster !== '' && peer.cluster !== view.cluster) return codes.clusterMismatch
     return view.members.includes(peer.id) ? null : codes.notMember
   }

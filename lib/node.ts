@@ -1,8 +1,9 @@
 import createDebug from 'debug'
-import type { CoreConfig } from './core/core.ts'
+import type { CoreConfig } from './core/config.ts'
 import { Core } from './core/core.ts'
 import type { Effect, Input } from './core/effects.ts'
 import type { Group, MemberId } from './core/entry.ts'
+import type { SubmissionKind } from './core/messages.ts'
 import type { View } from './core/view.ts'
 import { describe } from './describe.ts'
 import { Callers } from './callers.ts'
@@ -132,6 +133,7 @@ export class Node implements LinkOwner {
       submitBytesMax: 1024 * 1024,
       incomingMax: 64 * 4096,
       incomingBytesMax: 64 * 8 * 1024 * 1024,
+      bodyBytesMax: WRITE_BYTES_LIMIT,
       withdrawMs: Math.min(2000, Math.ceil(this.#settings.writeTimeoutMs / 4))
     }
     const sync = this.#settings.durability === 'disk'
@@ -166,7 +168,7 @@ export class Node implements LinkOwner {
   async #end (why: 'closed' | 'failed'): Promise<void> {
     this.#stopping = true
     this.#input({ type: 'stop', why })
-    if (this.#core === null) this.#callers.abortAll(why, this.#failure)
+    if (this.#core === null) this.#callers.rejectAll('aborted', why, this.#failure)
     this.#drain()
     this.#timer?.cancel()
     this.#timer = null
@@ -208,7 +210,7 @@ export class Node implements LinkOwner {
   }
 
   write (body: Uint8Array): Promise<void> {
-    return this.#submit({ body, operations: decodeOperations(body), seeded: false }, false)
+    return this.#submit({ body, operations: decodeOperations(body), kind: 'write' }, false)
   }
 
   waitForKeys (keys: readonly Uint8Array[]): Promise<void> | null {
@@ -244,6 +246,7 @@ export class Node implements LinkOwner {
       if (input.type === 'applied') this.#reads.onApplied(input.through)
     } catch (error) {
       // Whatever it is, the core is not in a state that anybody has thought of.
+      if (input.type === 'stop') this.#callers.rejectAll('unknown', 'failed', this.#failure)
       this.#fail(new ReplicatorError(codes.internal, `A bug in quorum-level: ${String(error)}. This node has stopped taking part.`, { cause: error }))
     }
   }
@@ -364,7 +367,7 @@ export class Node implements LinkOwner {
 
   // Writes.
 
-  #submit (write: { body: Uint8Array, operations: readonly Operation[], seeded: boolean }, seed: boolean): Promise<void> {
+  #submit (write: { body: Uint8Array, operations: readonly Operation[], kind: SubmissionKind }, seed: boolean): Promise<void> {
     const refuse = (code: ErrorCode, message: string): Promise<never> =>
       Promise.reject(new ReplicatorError(code, message, { outcome: 'aborted' }))
 
@@ -389,12 +392,13 @@ export class Node implements LinkOwner {
       for await (const operations of foundingData(this.#store)) {
         const body = encodeOperations(operations)
         if (body.byteLength > WRITE_BYTES_LIMIT) throw new ReplicatorError(codes.tooLarge, `The data that this node brings along hold an entry of ${body.byteLength} bytes: more than the ${WRITE_BYTES_LIMIT} that can be replicated`)
-        await this.#submit({ body, operations, seeded: false }, true)
+        await this.#submit({ body, operations, kind: 'seed' }, true)
       }
-      await this.#submit({ body: encodeOperations([]), operations: [], seeded: true }, true)
+      await this.#submit({ body: encodeOperations([]), operations: [], kind: 'seeded' }, true)
     } catch (error) {
-      // Stopped: the next start begins anew, which changes nothing of what is there.
-      if (!this.#stopping) this.#fail(error instanceof ReplicatorError ? error : storeError('The data could not be read', error))
+      // Stopped: the next start begins anew. Withdrawn: an earlier start had come to the end.
+      const isOver = this.#stopping || (error instanceof ReplicatorError && error.code === codes.withdrawn)
+      if (!isOver) this.#fail(error instanceof ReplicatorError ? error : storeError('The data could not be read', error))
     }
   }
 

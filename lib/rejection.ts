@@ -5,6 +5,7 @@ import { codes, ReplicatorError } from './errors.ts'
 const codeOf = {
   timeout: codes.timeout,
   withdrawn: codes.withdrawn,
+  seeded: codes.withdrawn,
   unreachable: codes.unreachable,
   closed: codes.closed,
   failed: codes.storeFailed
@@ -13,6 +14,7 @@ const codeOf = {
 const reasonOf = {
   timeout: 'it took too long',
   withdrawn: 'it was withdrawn',
+  seeded: 'the data of the founders are in the log already',
   unreachable: 'peers without which no write can commit have failed',
   closed: 'the replicator was closed',
   failed: 'this node has stopped taking part'

@@ -218,7 +218,7 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
   }
 
   get #readsLocally (): boolean {
-    return this.#settings.reads === 'local' || this.#closedForGood
+    return this.#settings.reads === 'local' || (this.#closedForGood && this.#status === 'closed')
   }
 
   #start (): void {

@@ -51,6 +51,7 @@ export class Agreement {
   readonly #freshCluster: string
   readonly #peers = new Map<MemberId, Peer>()
   #proposal: Proposal | null = null
+  #lastProposed = 0
   /** Why no view is proposed, for people. */
   waitingFor = ''
 
@@ -95,6 +96,10 @@ export class Agreement {
   onStatus (from: MemberId, status: StatusMessage): void {
     const peer = this.#peers.get(from)
     if (peer === undefined) return
+    if (status.promised > this.#host.vow.epoch + EPOCHS_AHEAD_MAX) {
+      this.#host.emit({ type: 'disconnect', peer: from, reason: 'promises an epoch that nobody can have reached' })
+      return
+    }
     peer.status = status
     this.evaluate()
   }
@@ -129,9 +134,10 @@ export class Agreement {
   }
 
   onRefuse (from: MemberId, epoch: number): void {
-    if (this.#proposal?.epoch !== epoch || this.#proposal.view !== null) return
+    const proposal = this.#proposal
+    if (proposal === null || proposal.epoch !== epoch || proposal.view !== null || !proposal.members.includes(from)) return
+    // The next news, of whatever kind, is the occasion for the next proposal: trying again at once would be a busy loop.
     this.#proposal = null
-    this.evaluate()
   }
 
   onPromise (from: MemberId, message: Message & { type: 'promise' }): void {
@@ -187,7 +193,8 @@ export class Agreement {
     }
 
     const { members, seeder } = decision
-    let promised = vow.epoch
+    // An epoch is proposed once: a promise of it may have been given that this node never heard of.
+    let promised = Math.max(vow.epoch, this.#lastProposed)
     const starts = new Map([[self, start]])
     for (const id of members) {
       if (id === self) continue
@@ -209,6 +216,7 @@ export class Agreement {
     if (underWay) return
 
     const epoch = promised + 1
+    this.#lastProposed = epoch
     const cluster = view?.cluster ?? this.#freshCluster
     const made: Proposal = { epoch, cluster, members, seeder, promises: new Map(), starts, view: null }
     this.#proposal = made
@@ -248,10 +256,11 @@ export class Agreement {
   /** Whether this node agrees to be one of exactly these founders. */
   #mayFound (members: readonly MemberId[]): boolean {
     const { self, founding } = this.#host
+    // Bound is bound: what a founder lacks later, after a restart for example, does not matter any more.
+    if (founding.vowed.length > 0) return sameMembers(founding.vowed, members)
     return members.includes(self) &&
       founding.unresolved === 0 &&
       founding.required.every(id => members.includes(id)) &&
-      (founding.vowed.length === 0 || sameMembers(founding.vowed, members)) &&
       members.length > founding.minConsensus &&
       members.every(id => id === self || this.#peers.has(id))
   }

@@ -15,7 +15,12 @@ export interface CoordinatorLimits {
   /** How many entries may wait for a position. More come only from a peer that ignores its window. */
   readonly incomingMax: number
   readonly incomingBytesMax: number
+  /** No body is larger: it would not fit into a frame. */
+  readonly bodyBytesMax: number
 }
+
+/** How far a number may be above the highest one taken: more than any origin's window. */
+const NUMBERS_AHEAD_MAX = 65_536
 
 export interface CoordinatorHost extends Host {
   readonly tail: LogTail
@@ -63,6 +68,7 @@ export class Coordinator {
   readonly #taken = new Map<number, number>()
   #ownEnd: number
   #committed: number
+  /** The mark that ends a founder's data is in the log, or on its way there. */
   #seeded: boolean
   #deposed = false
 
@@ -142,37 +148,57 @@ export class Coordinator {
     this.#count()
   }
 
+  /** `start` is that of the session. */
   onOpen (node: MemberId, start: number): void {
-    const same = (entry: Entry): boolean => entry.kind === 'open' && entry.node === node && entry.start === start
-    if (this.#table.find(node, start) !== undefined || this.#incoming.some(same)) return
-    this.#incoming.push({ kind: 'open', node, start })
+    if (this.#table.find(node, start) !== undefined) return
+    // One for each node: that of an earlier start is nobody's any more.
+    const earlier = this.#incoming.findIndex(entry => entry.kind === 'open' && entry.node === node)
+    this.#incoming.splice(earlier === -1 ? this.#incoming.length : earlier, 1, { kind: 'open', node, start })
   }
 
   onSubmit (node: MemberId, message: Message & { type: 'submit' }): void {
     const row = this.#table.get(message.origin)
     if (row === undefined || row.node !== node) return
-    if (!this.#seeded && node !== this.view.seeder) return
 
     if (this.#incoming.length > this.#limits.incomingMax || this.#incomingBytes > this.#limits.incomingBytesMax) {
       this.#host.emit({ type: 'disconnect', peer: node, reason: 'submits more than its window' })
       return
     }
 
+    if (message.first + message.writes.length > this.#highest(message.origin) + NUMBERS_AHEAD_MAX ||
+      message.writes.some(({ body }) => body.byteLength > this.#limits.bodyBytesMax)) {
+      this.#host.emit({ type: 'disconnect', peer: node, reason: 'submits what no origin would' })
+      return
+    }
+
     let number = message.first - 1
-    for (const { body, operations, seeded } of message.writes) {
+    for (const { body, operations, kind } of message.writes) {
       number++
+      // Before a founder's data are in the log, nothing else enters it; afterwards they are data of the past.
+      if (!this.#seeded && (kind === 'write' || node !== this.view.seeder)) return
       // At most once: a number at or below the highest is in the log already, or never will be.
       if (number <= this.#highest(message.origin)) continue
       this.#taken.set(message.origin, number)
       const origin = message.origin
       this.#incomingBytes += body.byteLength
-      this.#incoming.push(seeded ? { kind: 'seeded', origin, number } : { kind: 'write', origin, number, body, operations })
+      if (kind !== 'write' && this.#seeded) {
+        this.#incoming.push({ kind: 'skip', origin, number, reason: 'seeded' })
+      } else if (kind === 'seeded') {
+        this.#seeded = true
+        this.#incoming.push({ kind: 'seeded', origin, number })
+      } else {
+        this.#incoming.push({ kind: 'write', origin, number, body, operations })
+      }
     }
   }
 
   onWithdraw (node: MemberId, origin: number, number: number): void {
     const row = this.#table.get(origin)
     if (row === undefined || row.node !== node) return
+    if (this.#incoming.length > this.#limits.incomingMax || number > this.#highest(origin) + NUMBERS_AHEAD_MAX) {
+      this.#host.emit({ type: 'disconnect', peer: node, reason: 'withdraws what no origin would' })
+      return
+    }
 
     const skip: Entry = { kind: 'skip', origin, number, reason: 'withdrawn' }
     const index = this.#incoming.findIndex(entry => entry.kind === 'write' && entry.origin === origin && entry.number === number)
@@ -216,7 +242,6 @@ export class Coordinator {
         // An id may have left the table since its number was taken.
         if (entry.kind !== 'open' && this.#table.get(entry.origin) === undefined) continue
         this.#table.take(first + entries.length, entry)
-        if (entry.kind === 'seeded') this.#seeded = true
         entries.push(entry)
       }
 

@@ -2,7 +2,8 @@ import { assert } from '../errors.ts'
 import { Agreement } from './agreement.ts'
 import type { AgreementHost } from './agreement.ts'
 import { Coordinator } from './coordinator.ts'
-import type { CoordinatorHost, CoordinatorLimits } from './coordinator.ts'
+import type { CoordinatorHost } from './coordinator.ts'
+import type { CoreConfig, Recovered } from './config.ts'
 import type { Effect, Input, Persist } from './effects.ts'
 import type { Group, LogName, MemberId } from './entry.ts'
 import { lastPosition } from './entry.ts'
@@ -14,40 +15,7 @@ import { Participant } from './participant.ts'
 import type { ParticipantHost } from './participant.ts'
 import { lastTouching, PendingKeys } from './pending.ts'
 import { Submissions } from './submissions.ts'
-import type { SubmissionLimits } from './submissions.ts'
 import type { View, Vow } from './view.ts'
-
-export interface CoreConfig extends CoordinatorLimits, SubmissionLimits {
-  readonly self: MemberId
-  /** Counts the starts of this node; durable. */
-  readonly start: number
-  /** The cluster id to use if this node founds one. */
-  readonly freshCluster: string
-  /** Null: as many as there are configured peers. */
-  readonly minConsensus: number | null
-  /** False: a crash of the machine may have taken the end of the log. */
-  readonly durable: boolean
-  /** How many origins the table keeps. */
-  readonly originsMax: number
-  /** An apply takes groups up to this many bytes. */
-  readonly applyBytesMax: number
-}
-
-/** What was found on this node's disk. */
-export interface Recovered {
-  readonly vow: Vow
-  readonly view: View | null
-  readonly applied: number
-  /** The outline of the log up to *applied*. */
-  readonly runs: readonly LogName[]
-  /** The log after *applied*. */
-  readonly groups: readonly Group[]
-  /** The table of origins at *applied*. */
-  readonly rows: Iterable<[number, OriginRow]>
-  readonly seeded: boolean
-  /** A digest of the user data, as long as no view is installed; empty without data. */
-  readonly data: string
-}
 
 /** The replication core of one node: a state machine from inputs to effects, without I/O, clock or randomness. */
 export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
@@ -118,19 +86,24 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
     if (this.#stopped) {
       if (input.type === 'write') this.emit({ type: 'settle', ticket: input.ticket, settlement: { outcome: 'aborted', why: 'closed', transaction: null } })
     } else {
-      this.#take(input)
-      this.#refresh()
-      for (let message = this.#loop.shift(); message !== undefined; message = this.#loop.shift()) {
-        this.#onMessage(this.self, message)
+      try {
+        this.#take(input)
         this.#refresh()
+        for (let message = this.#loop.shift(); message !== undefined; message = this.#loop.shift()) {
+          this.#onMessage(this.self, message)
+          this.#refresh()
+        }
+      } catch (error) {
+        // Half of a step is nobody's business.
+        this.#effects = []
+        this.#loop = []
+        throw error
       }
     }
     const effects = this.#effects
     this.#effects = []
     return effects
   }
-
-  // What the shell may look at.
 
   get vow (): Vow { return this.#vow }
   get view (): View | null { return this.#view }
@@ -145,7 +118,7 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
       minConsensus: this.#config.minConsensus ?? this.#required.length + this.#unresolved,
       required: this.#required,
       unresolved: this.#unresolved,
-      connected: this.agreement.connected,
+      connected: this.agreement.connected.slice(0, 64),
       data: this.#data,
       vowed: this.#vow.members
     }
@@ -175,13 +148,8 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
 
   /** The same for all keys for which `inRange` holds. */
   positionOfRange (inRange: (key: Uint8Array) => boolean): number {
-    if (this.pending.empty) return 0
-    const groups: Group[] = []
-    this.tail.visit(this.#applied, (group) => { groups.push(group); return true })
-    return lastTouching(groups, inRange)
+    return this.pending.empty ? 0 : lastTouching(this.tail.after(this.#applied), inRange)
   }
-
-  // What the parts ask for.
 
   send (to: MemberId, message: Message): void {
     if (to === this.self) this.#loop.push(message)
@@ -318,6 +286,9 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
   }
 
   #onMessage (from: MemberId, message: Message): void {
+    if (this.#view !== null && !this.#view.members.includes(from)) {
+      return this.emit({ type: 'disconnect', peer: from, reason: 'is not a member' })
+    }
     const coordinator = 'epoch' in message && this.#coordinator?.view.epoch === message.epoch ? this.#coordinator : null
     const participant = 'epoch' in message && this.#participant?.view.epoch === message.epoch &&
       this.#participant.view.coordinator === from
@@ -336,7 +307,7 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
       case 'prepare': participant?.onPrepare(message); break
       case 'ack': coordinator?.onAck(from, message.end, message.installed); break
       case 'commit': participant?.onCommit(message.committed); break
-      case 'open': coordinator?.onOpen(from, message.start); break
+      case 'open': if (from === this.self || this.agreement.isUp(from, message.start)) coordinator?.onOpen(from, message.start); break
       case 'submit': coordinator?.onSubmit(from, message); break
       case 'withdraw': coordinator?.onWithdraw(from, message.origin, message.number); break
       default: assert(message satisfies never, 'every message is known')

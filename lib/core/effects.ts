@@ -19,6 +19,7 @@ export interface Persist {
 export type Rejection =
   | 'timeout'
   | 'withdrawn'
+  | 'seeded'
   | 'unreachable'
   | 'closed'
   | 'failed'

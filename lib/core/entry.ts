@@ -1,8 +1,11 @@
 /** Identifies a member: 32 hex digits, made once per disk. */
 export type MemberId = string
 
-/** Why the coordinator logged a skip in place of a write. The numbers are those of the wire and the log. */
-export const skipReasons = { withdrawn: 1 } as const
+/**
+ * Why the coordinator logged a skip in place of a write: it was withdrawn, or it is of a founder's data, and those are in the
+ * log already. The numbers are those of the wire and the log.
+ */
+export const skipReasons = { withdrawn: 1, seeded: 2 } as const
 export type SkipReason = keyof typeof skipReasons
 
 /** One change of one key, as in `lib/wire/operations.ts`; the core looks at keys only. */

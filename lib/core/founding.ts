@@ -29,10 +29,10 @@ export function decideFounding (self: MemberId, statements: ReadonlyMap<MemberId
   for (let changed = true; changed;) {
     changed = false
     for (const [id, statement] of set) {
-      const complete = statement.unresolved === 0 &&
+      const complete = (bound !== undefined && sameMembers(statement.vowed, bound)) || (statement.unresolved === 0 &&
         statement.required.every(required => set.has(required)) &&
-        set.size > statement.minConsensus
-      if (!complete) {
+        set.size > statement.minConsensus)
+      if (!complete || isStranger(id, statement, set)) {
         set.delete(id)
         changed = true
       }
@@ -58,4 +58,12 @@ export function decideFounding (self: MemberId, statements: ReadonlyMap<MemberId
   // Data that all founders hold alike are where they should be. Else one of those that have them writes them into the log.
   const seeder = withData.length === members.length ? null : withData[0] ?? null
   return { found: true, members, seeder }
+}
+
+/** Nobody requires it, and it has not reached everybody: the others go on without it. */
+function isStranger (id: MemberId, statement: Founding, set: ReadonlyMap<MemberId, Founding>): boolean {
+  for (const [other, { required, vowed }] of set) {
+    if (other !== id && (required.includes(id) || vowed.includes(id))) return false
+  }
+  return [...set.keys()].some(other => other !== id && !statement.connected.includes(other))
 }

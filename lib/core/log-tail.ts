@@ -64,6 +64,11 @@ export class LogTail {
     }
   }
 
+  /** The same, as an array. */
+  after (position: number): Group[] {
+    return this.#groups.slice(this.#indexAfter(position))
+  }
+
   /** Forgets groups up to `position`, a group's end. */
   drop (position: number): void {
     while (this.#head < this.#groups.length) {

@@ -66,9 +66,12 @@ export type Message =
   /** A number that shall become a skip if it has no position yet. */
   | { readonly type: 'withdraw', readonly epoch: number, readonly origin: number, readonly number: number }
 
+/** A user's write; one of the data that a founder brought along; the mark that ends those. The numbers are those of the wire. */
+export const submissionKinds = { write: 0, seeded: 1, seed: 2 } as const
+export type SubmissionKind = keyof typeof submissionKinds
+
 export interface SubmittedWrite {
   readonly body: Uint8Array
   readonly operations: ReadonlyArray<{ readonly type: 'put' | 'del', readonly key: Uint8Array }>
-  /** Not a write but the mark that ends a founder's data. */
-  readonly seeded: boolean
+  readonly kind: SubmissionKind
 }

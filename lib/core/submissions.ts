@@ -121,7 +121,7 @@ export class Submissions {
       if (number > entry.number) break
       // A higher number of ours came first: the log never takes this one any more.
       if (number < entry.number) this.#settle(submission, { outcome: 'aborted', why: 'withdrawn', transaction: this.#name(submission) })
-      else if (entry.kind === 'skip') this.#settle(submission, { outcome: 'aborted', why: submission.withdrawn ? 'timeout' : 'withdrawn', transaction: this.#name(submission) })
+      else if (entry.kind === 'skip') this.#settle(submission, { outcome: 'aborted', why: submission.withdrawn ? 'timeout' : entry.reason, transaction: this.#name(submission) })
       else this.#settle(submission, { outcome: 'committed' })
     }
     this.#pump()
@@ -141,7 +141,8 @@ export class Submissions {
     this.#undecidedBytes = 0
     this.#id = 0
     this.#lastNumber = 0
-    this.#queue.unshift(...again)
+    this.#seeds.unshift(...again.filter(submission => submission.seed))
+    this.#queue.unshift(...again.filter(submission => !submission.seed))
     if (this.#coordinator !== null) this.#open()
   }
 

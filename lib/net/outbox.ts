@@ -1,10 +1,17 @@
 import type { WireMessage } from '../wire/messages.ts'
 import { ByteWriter } from '../wire/bytes.ts'
-import { writeMessage } from '../wire/messages.ts'
+import { MESSAGES_MAX, writeMessage } from '../wire/messages.ts'
+import { codes } from '../errors.ts'
 import type { Session } from './network.ts'
 
 /** Frames end here, so that a vote never waits behind more than this in the same frame. */
 const FRAME_BYTES = 256 * 1024
+
+/** A peer that makes us answer and does not read the answers is disconnected at so many. */
+const URGENT_MAX = 10_000
+
+/** Only the newest of these says anything. */
+const newest: ReadonlySet<WireMessage['type']> = new Set(['status', 'refuse', 'addresses'])
 
 /**
  * What is to be sent to one peer. All messages of a turn share a frame. Those that carry data go behind all others:
@@ -21,6 +28,8 @@ export class Outbox {
   }
 
   push (message: WireMessage): void {
+    if (newest.has(message.type)) this.#urgent = this.#urgent.filter(({ type }) => type !== message.type)
+    else if (this.#urgent.length >= URGENT_MAX) return this.#session.close(codes.queueFull)
     const bulk = message.type === 'prepare' || message.type === 'submit' || message.type === 'withdraw'
     ;(bulk ? this.#bulk : this.#urgent).push(message)
   }
@@ -43,7 +52,7 @@ export class Outbox {
 
   #fill (writer: ByteWriter, messages: WireMessage[]): void {
     let used = 0
-    while (used < messages.length && writer.length < FRAME_BYTES) writeMessage(writer, messages[used++] as WireMessage)
+    while (used < messages.length && used < MESSAGES_MAX / 2 && writer.length < FRAME_BYTES) writeMessage(writer, messages[used++] as WireMessage)
     messages.splice(0, used)
   }
 }

@@ -24,6 +24,9 @@ interface PendingCall {
   timer: Timer
 }
 
+/** An honest peer makes a call a second. */
+const unreadMax = 1000
+
 /** Smaller payloads are copied behind their header: one write is then cheaper than two. */
 const copyBytesMax = 1024
 
@@ -57,6 +60,8 @@ export class RpcLink {
   #error: ReplicatorError | null = null
   #corked = false
   #blocked = false
+  /** Answers given since the stream asked for a pause. */
+  #unread = 0
   #linger: Timer | null = null
   #onStreamClosed!: () => void
 
@@ -207,6 +212,9 @@ export class RpcLink {
 
   #write (frame: RpcFrame): void {
     if (!isReply(frame)) this.#callId = frame[2]
+    else if (this.#blocked && ++this.#unread > unreadMax) {
+      return this.destroy(new ReplicatorError(codes.queueFull, 'the peer calls and does not read the answers'))
+    }
     this.#cork()
     this.sent++
 
@@ -238,6 +246,7 @@ export class RpcLink {
   #onDrain (): void {
     if (!this.#blocked || this.#error !== null) return
     this.#blocked = false
+    this.#unread = 0
     this.handler.onDrain()
   }
 

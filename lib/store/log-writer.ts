@@ -21,6 +21,7 @@ export class LogWriter {
   readonly #onError: (error: unknown) => void
   #steps: Step[] = []
   #writing = false
+  #failed = false
   #idle: Array<() => void> = []
 
   /** `sync`: whether groups are synced. Promises and views always are. */
@@ -32,6 +33,7 @@ export class LogWriter {
   }
 
   add (id: number, persist: Persist): void {
+    if (this.#failed) return
     this.#steps.push({ id, persist })
     if (!this.#writing) void this.#run()
   }
@@ -64,6 +66,7 @@ export class LogWriter {
     } catch (error) {
       // Nobody knows what reached the disk: no later step may pretend to follow this one.
       this.#steps = []
+      this.#failed = true
       this.#onError(error)
     } finally {
       this.#writing = false

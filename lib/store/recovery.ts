@@ -1,4 +1,4 @@
-import type { Recovered } from '../core/core.ts'
+import type { Recovered } from '../core/config.ts'
 import type { Group, LogName } from '../core/entry.ts'
 import type { OriginRow } from '../core/origins.ts'
 import type { View, Vow } from '../core/view.ts'

@@ -1,5 +1,5 @@
 import { codes, ReplicatorError } from '../errors.ts'
-import { encodeOperations } from '../wire/operations.ts'
+import { encodeOperations, OPERATIONS_MAX } from '../wire/operations.ts'
 import type { Operation } from '../wire/operations.ts'
 import type { Data, PrivateOperation } from './private-api.ts'
 import type { Gate } from './gate.ts'
@@ -48,6 +48,7 @@ export class Submission {
    * at once if they break a limit; then nothing is submitted.
    */
   submit (operations: readonly Operation[]): Promise<void> {
+    if (operations.length > OPERATIONS_MAX) throw tooLarge(`A write of ${operations.length} operations exceeds the limit of ${OPERATIONS_MAX}`)
     let size = 0
     for (const op of operations) size += operationBytes(op)
     // Before room is made for all of it.

@@ -1,5 +1,6 @@
 import type { Group, LogName } from '../core/entry.ts'
-import type { Founding, LogOutline, Message, SubmittedWrite } from '../core/messages.ts'
+import type { Founding, LogOutline, Message, SubmissionKind, SubmittedWrite } from '../core/messages.ts'
+import { submissionKinds } from '../core/messages.ts'
 import type { Operation } from './operations.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { decodeGroup, encodeGroup } from './group.ts'
@@ -14,6 +15,8 @@ export interface AddressesMessage {
 
 export type WireMessage = Message | AddressesMessage
 
+/** In one frame. */
+export const MESSAGES_MAX = 10_000
 const ADDRESSES_MAX = 64
 const HOST_BYTES_MAX = 255
 const RUNS_MAX = 64
@@ -99,8 +102,8 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
       writer.varint(message.origin)
       writer.varint(message.first)
       writer.varint(message.writes.length)
-      for (const { seeded, body } of message.writes) {
-        writer.u8(seeded ? 1 : 0)
+      for (const { kind, body } of message.writes) {
+        writer.u8(submissionKinds[kind])
         writer.bytes(body)
       }
       break
@@ -125,7 +128,10 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
 export function readMessages (frame: Uint8Array): WireMessage[] {
   const reader = new ByteReader(frame)
   const messages: WireMessage[] = []
-  while (reader.remaining > 0) messages.push(readMessage(reader))
+  while (reader.remaining > 0) {
+    if (messages.length === MESSAGES_MAX) reader.fail('too many messages')
+    messages.push(readMessage(reader))
+  }
   return messages
 }
 
@@ -231,13 +237,21 @@ function readWrites (reader: ByteReader): SubmittedWrite[] {
   const count = reader.count(2)
   const writes: SubmittedWrite[] = []
   for (let i = 0; i < count; i++) {
-    const seeded = readFlag(reader)
+    const kind = readKind(reader)
     const body = reader.bytes()
     const operations: Operation[] = decodeOperations(body)
-    if (seeded && operations.length > 0) reader.fail('a mark with operations')
-    writes.push({ body, operations, seeded })
+    if (kind === 'seeded' && operations.length > 0) reader.fail('a mark with operations')
+    writes.push({ body, operations, kind })
   }
   return writes
+}
+
+function readKind (reader: ByteReader): SubmissionKind {
+  const code = reader.u8()
+  for (const kind of Object.keys(submissionKinds) as SubmissionKind[]) {
+    if (submissionKinds[kind] === code) return kind
+  }
+  return reader.fail('unknown kind of submission')
 }
 
 function readAddresses (reader: ByteReader): Array<{ host: string, port: number }> {

@@ -5,6 +5,9 @@ export type Operation =
   | { type: 'put', key: Uint8Array, value: Uint8Array }
   | { type: 'del', key: Uint8Array }
 
+/** One write has no more operations. Small ones take more memory decoded than encoded, so bytes are not limit enough. */
+export const OPERATIONS_MAX = 1_000_000
+
 /**
  * Encodes the operations of one write. The same bytes travel to the coordinator, to the participants
  * and into the log. The result shares no memory with the operations.
@@ -29,6 +32,7 @@ export function encodeOperations (operations: readonly Operation[]): Uint8Array 
 export function decodeOperations (body: Uint8Array): Operation[] {
   const reader = new ByteReader(body)
   const count = reader.count(2)
+  if (count > OPERATIONS_MAX) reader.fail('too many operations')
   const operations: Operation[] = []
 
   for (let i = 0; i < count; i++) {

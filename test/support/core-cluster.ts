@@ -1,4 +1,4 @@
-import type { CoreConfig, Recovered } from '../../lib/core/core.ts'
+import type { CoreConfig, Recovered } from '../../lib/core/config.ts'
 import { Core } from '../../lib/core/core.ts'
 import type { Effect, Settlement } from '../../lib/core/effects.ts'
 import type { Group, LogName } from '../../lib/core/entry.ts'
@@ -154,6 +154,7 @@ export class CoreCluster {
       submitBytesMax: 50,
       incomingMax: 10_000,
       incomingBytesMax: 1e6,
+      bodyBytesMax: 1e6,
       durable: true,
       withdrawMs: 10
     }
@@ -207,7 +208,7 @@ export class CoreCluster {
     const ticket = this.writes.push(record)
     this.#say(`${name} writes ${key}=${value}`)
     this.#input(this.node(name), {
-      type: 'write', ticket, write: { body, operations: decodeOperations(body), seeded: false }, seed: false, deadline: this.#now + timeout
+      type: 'write', ticket, write: { body, operations: decodeOperations(body), kind: 'write' }, seed: false, deadline: this.#now + timeout
     })
     return record
   }
@@ -215,7 +216,7 @@ export class CoreCluster {
   /** Ends the data that a founder brings along. */
   seeded (name: string): void {
     const body = encodeOperations([])
-    this.#input(this.node(name), { type: 'write', ticket: 0, write: { body, operations: [], seeded: true }, seed: true, deadline: Infinity })
+    this.#input(this.node(name), { type: 'write', ticket: 0, write: { body, operations: [], kind: 'seeded' }, seed: true, deadline: Infinity })
   }
 
   tick (milliseconds: number): void {

@@ -1,0 +1,37 @@
+import type { CoordinatorLimits } from './coordinator.ts'
+import type { Group, LogName, MemberId } from './entry.ts'
+import type { OriginRow } from './origins.ts'
+import type { SubmissionLimits } from './submissions.ts'
+import type { View, Vow } from './view.ts'
+
+export interface CoreConfig extends CoordinatorLimits, SubmissionLimits {
+  readonly self: MemberId
+  /** Counts the starts of this node; durable. */
+  readonly start: number
+  /** The cluster id to use if this node founds one. */
+  readonly freshCluster: string
+  /** Null: as many as there are configured peers. */
+  readonly minConsensus: number | null
+  /** False: a crash of the machine may have taken the end of the log. */
+  readonly durable: boolean
+  /** How many origins the table keeps. */
+  readonly originsMax: number
+  /** An apply takes groups up to this many bytes. */
+  readonly applyBytesMax: number
+}
+
+/** What was found on this node's disk. */
+export interface Recovered {
+  readonly vow: Vow
+  readonly view: View | null
+  readonly applied: number
+  /** The outline of the log up to *applied*. */
+  readonly runs: readonly LogName[]
+  /** The log after *applied*. */
+  readonly groups: readonly Group[]
+  /** The table of origins at *applied*. */
+  readonly rows: Iterable<[number, OriginRow]>
+  readonly seeded: boolean
+  /** A digest of the user data, as long as no view is installed; empty without data. */
+  readonly data: string
+}

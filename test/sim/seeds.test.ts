@@ -1,0 +1,51 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import tape from 'tape'
+import { runSeed } from './run-seed.ts'
+import type { SimSettings } from './settings.ts'
+import { drawSettings } from './settings.ts'
+import { shrink } from './shrink.ts'
+
+const folder = new URL('./seeds/', import.meta.url)
+
+tape('no seed shows a violation', { timeout: 240_000 }, async (t) => {
+  let committed = 0
+  for (let seed = 1; seed <= 150; seed++) {
+    const result = await runSeed(drawSettings(seed))
+    committed += result.committed
+    if (result.problems.length > 0) t.fail(`npm run sim -- --seed ${seed}: ${result.problems.join('; ').slice(0, 2000)}`)
+  }
+  t.ok(committed > 1000, `${committed} writes committed`)
+})
+
+tape('what was found once is not found again', { timeout: 120_000 }, async (t) => {
+  const files = readdirSync(folder).filter(name => name.endsWith('.json'))
+  t.ok(files.length > 0, `${files.length} stored settings`)
+  for (const file of files) {
+    const settings = JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as SimSettings
+    t.deepEqual((await runSeed(settings)).problems, [], file)
+  }
+})
+
+tape('the same seed gives the same trace, another seed another', { timeout: 60_000 }, async (t) => {
+  const hashes = new Set<string>()
+  for (const seed of [3, 17, 44, 71]) {
+    const lines: string[] = []
+    const first = await runSeed(drawSettings(seed))
+    const second = await runSeed(drawSettings(seed), line => { lines.push(line) })
+    t.equal(first.traceHash, second.traceHash, `seed ${seed}: also with a transcript`)
+    t.equal(first.events, second.events)
+    t.ok(lines.some(line => line.includes('is ready')), 'the transcript tells what happened')
+    hashes.add(first.traceHash)
+  }
+  t.equal(hashes.size, 4)
+})
+
+tape('the shrinker keeps what fails and drops the rest', { timeout: 120_000 }, async (t) => {
+  // A failure that needs nothing but operations: a limit that no run can meet.
+  const settings = { ...drawSettings(9), writeTimeoutMs: 0 }
+  const seen: SimSettings[] = []
+  const smallest = await shrink(settings, smaller => { seen.push(smaller) })
+  t.ok((await runSeed(smallest)).problems.length > 0, 'it still fails')
+  t.ok(seen.length > 0 && Object.values(smallest.faults).every(rate => rate === 0), 'without any fault')
+  t.ok(smallest.operations < settings.operations, `with ${smallest.operations} operations instead of ${settings.operations}`)
+})
