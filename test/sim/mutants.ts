@@ -78,8 +78,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a range read that does not wait',
     file: 'lib/core/core.ts',
-    find: 'return lastTouching(groups, inRange)',
-    replace: 'return Math.min(0, lastTouching(groups, inRange))'
+    find: 'return this.pending.empty ? 0 : lastTouching(this.tail.after(this.#applied), inRange)',
+    replace: 'return Math.min(0, lastTouching(this.tail.after(this.#applied), inRange))'
   },
   {
     name: 'a read of several keys that waits for the first only',

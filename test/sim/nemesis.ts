@@ -32,14 +32,25 @@ export class Nemesis {
   /** Ends all faults: what is down starts, what is cut is mended, what has failed is restarted. */
   stop (): void {
     this.#active = false
+    // What was sent last may be lost with its session, and nothing comes after it.
+    if (this.#random.chance(0.5)) {
+      for (const a of this.#cluster.names) for (const b of this.#cluster.names) if (a < b) this.#cluster.reset(a, b)
+    }
     this.#cluster.heal()
     for (const machine of this.#cluster.machines) {
       Object.assign(machine.behaviour, { full: false, failedWrites: 0, failedReads: 0 })
       machine.resume()
-      // A node whose disk has failed, or that was closed, comes back by a restart.
+    }
+    this.#mend()
+  }
+
+  /** A node whose disk has failed, or that was closed, comes back by a restart. What was begun on a bad disk may fail yet. */
+  #mend (): void {
+    for (const machine of this.#cluster.machines) {
       if (machine.up && (this.#closing.delete(machine.name) || ['failed', 'closed'].includes(machine.replicator.status))) this.#down(machine, () => { machine.kill() })
       machine.start()
     }
+    this.#cluster.world.schedule(500, 'mends', () => { this.#mend() })
   }
 
   #next (kind: FaultKind, rate: number): void {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import tape from 'tape'
 import { runSeed } from './run-seed.ts'
 import type { SimSettings } from './settings.ts'
-import { drawSettings } from './settings.ts'
+import { drawSettings, faultKinds } from './settings.ts'
 import { shrink } from './shrink.ts'
 
 const folder = new URL('./seeds/', import.meta.url)
@@ -41,11 +41,12 @@ tape('the same seed gives the same trace, another seed another', { timeout: 60_0
 })
 
 tape('the shrinker keeps what fails and drops the rest', { timeout: 120_000 }, async (t) => {
-  // A failure that needs nothing but operations: a limit that no run can meet.
-  const settings = { ...drawSettings(9), writeTimeoutMs: 0 }
+  const settings = { ...drawSettings(9), nodes: 5, operations: 400, keys: 30 }
+  for (const kind of faultKinds) settings.faults[kind] = 4
   const seen: SimSettings[] = []
-  const smallest = await shrink(settings, smaller => { seen.push(smaller) })
-  t.ok((await runSeed(smallest)).problems.length > 0, 'it still fails')
-  t.ok(seen.length > 0 && Object.values(smallest.faults).every(rate => rate === 0), 'without any fault')
-  t.ok(smallest.operations < settings.operations, `with ${smallest.operations} operations instead of ${settings.operations}`)
+  // A bug that shows itself with three nodes, ten operations and a power cut.
+  const smallest = await shrink(settings, smaller => { seen.push(smaller) }, async ({ nodes, operations, faults }) => nodes >= 3 && operations >= 10 && faults.powerCut > 0)
+  t.ok(seen.length > 0, `${seen.length} steps`)
+  t.deepEqual([smallest.nodes, smallest.operations, smallest.keys, smallest.clientsPerNode], [3, 10, 1, 1])
+  t.deepEqual(faultKinds.filter(kind => smallest.faults[kind] > 0), ['powerCut'])
 })

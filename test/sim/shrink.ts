@@ -6,12 +6,12 @@ import { faultKinds } from './settings.ts'
  * Makes a failing run smaller: drops faults, nodes, clients and operations for as long as it still fails. A change of the
  * settings changes everything that happens after it, so each attempt tries a few seeds.
  */
-export async function shrink (failing: SimSettings, onProgress: (settings: SimSettings) => void): Promise<SimSettings> {
+export async function shrink (failing: SimSettings, onProgress: (settings: SimSettings) => void, fails = failsInSimulation): Promise<SimSettings> {
   let smallest = failing
   for (let changed = true; changed;) {
     changed = false
     for (const candidate of candidates(smallest)) {
-      const found = await firstFailing(candidate)
+      const found = await firstFailing(candidate, fails)
       if (found === null) continue
       smallest = found
       changed = true
@@ -37,10 +37,14 @@ function candidates (settings: SimSettings): SimSettings[] {
   return smaller
 }
 
-async function firstFailing (settings: SimSettings): Promise<SimSettings | null> {
+async function failsInSimulation (settings: SimSettings): Promise<boolean> {
+  return (await runSeed(settings)).problems.length > 0
+}
+
+async function firstFailing (settings: SimSettings, fails: typeof failsInSimulation): Promise<SimSettings | null> {
   for (let i = 0; i < 5; i++) {
     const candidate = { ...settings, seed: settings.seed + i * 1_000_003 }
-    if ((await runSeed(candidate)).problems.length > 0) return candidate
+    if (await fails(candidate)) return candidate
   }
   return null
 }
