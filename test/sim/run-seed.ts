@@ -28,7 +28,7 @@ export async function runSeed (settings: SimSettings, onLine: ((line: string) =>
   const cluster = new SimCluster({
     seed: settings.seed,
     names: [...'abcdefg'].slice(0, nodes),
-    replicator: { writeTimeoutMs, readTimeoutMs: writeTimeoutMs, failureTimeoutMs, durability, failAfter: 1000 },
+    replicator: { writeTimeoutMs, readTimeoutMs: writeTimeoutMs, failureTimeoutMs, durability, failAfter: 1000, queueMax: settings.queueMax },
     network: { delayMinMs: 0.02, delayMaxMs, bandwidth },
     disk: { readMs: 0.2, writeMs: 0.2, syncMs, failedWrites: 0, failedReads: 0, full: false },
     driftMax

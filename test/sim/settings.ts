@@ -21,6 +21,8 @@ export interface SimSettings {
   durability: 'disk' | 'memory'
   /** Node a begins with data of its own. */
   foundingData: boolean
+  /** The limit on queued writes. */
+  queueMax?: number
   /** How much more often than now and then each kind of fault happens; 0: never. */
   faults: Record<FaultKind, number>
 }
@@ -53,6 +55,7 @@ export function drawSettings (seed: number): SimSettings {
     driftMax: random.pick([0, 0, 0.01, 0.2]),
     durability,
     foundingData: random.chance(0.1),
-    faults
+    faults,
+    queueMax: random.pick([2, 100_000, 100_000])
   }
 }

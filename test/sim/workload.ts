@@ -88,11 +88,19 @@ export class Workload {
       send(machine.db, machine, request, this.#random).then(
         (result) => {
           if (!isRead) this.onAcknowledged(machine)
+          this.#checkBounds(machine)
           running.end('ok', result)
         },
         (error: unknown) => { running.end(this.#judge(error, isRead)) }
       )
     })
+  }
+
+  /** Bounded queues stay bounded. */
+  #checkBounds (machine: SimMachine): void {
+    const { queuedWrites, pendingWrites } = machine.replicator.stats()
+    if (queuedWrites > (this.#settings.queueMax ?? Infinity)) this.problems.push(`${machine.name} has ${queuedWrites} queued writes`)
+    if (pendingWrites > 4096) this.problems.push(`${machine.name} has ${pendingWrites} pending writes`)
   }
 
   #judge (error: unknown, isRead: boolean): 'aborted' | 'unknown' {
