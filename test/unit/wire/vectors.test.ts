@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import tape from 'tape'
-import type { Group } from '../../../lib/core/entry.ts'
+import type { Group, SkipReason } from '../../../lib/core/entry.ts'
+import { skipReasons } from '../../../lib/core/entry.ts'
+import type { SubmissionKind } from '../../../lib/core/messages.ts'
+import { submissionKinds } from '../../../lib/core/messages.ts'
 import { isReserved } from '../../../lib/store/keys.ts'
 import {
   appliedKey, decodeApplied, decodeIdentity, decodeRow, decodeView, decodeVow, encodeApplied, encodeIdentity, encodeRow,
@@ -151,6 +154,14 @@ tape('vectors: every kind and every type of message has one', { timeout: 30_000 
     'withdraw', 'addresses'
   ]
   for (const type of all) t.ok(types.has(type), type)
+
+  const messages = vectors.flatMap(({ value }) => value as WireMessage[])
+  const submitted = new Set(messages.flatMap(message => message.type === 'submit' ? message.writes.map(({ kind }) => kind) : []))
+  for (const kind of Object.keys(submissionKinds) as SubmissionKind[]) t.ok(submitted.has(kind), `a submission of kind ${kind}`)
+
+  const entries = readVectors<VectorFile>('groups').vectors.flatMap(({ value }) => (value as Group).entries)
+  const skipped = new Set(entries.flatMap(entry => entry.kind === 'skip' ? [entry.reason] : []))
+  for (const reason of Object.keys(skipReasons) as SkipReason[]) t.ok(skipped.has(reason), `a skip with reason ${reason}`)
 })
 
 tape('vectors: checksums', { timeout: 30_000 }, async (t) => {
