@@ -24,6 +24,7 @@ import { LogWriter, readLog } from './store/log-writer.ts'
 import { recover } from './store/recovery.ts'
 import type { Store } from './store/store.ts'
 import { Reads } from './reads.ts'
+import { WireError } from './wire/bytes.ts'
 import { toHex } from './wire/hex.ts'
 import type { Operation } from './wire/operations.ts'
 import { decodeOperations, encodeOperations } from './wire/operations.ts'
@@ -292,7 +293,11 @@ export class Node implements LinkOwner {
   #load (to: MemberId, from: number): void {
     const loading = readLog(this.#store, from, LOAD_BYTES).then(
       (groups: Group[]) => { this.#input({ type: 'loaded', to, from, groups }) },
-      (error: unknown) => { this.#fail(storeError('The log could not be read', error)) }
+      (error: unknown) => {
+        this.#fail(error instanceof WireError
+          ? new ReplicatorError(codes.logCorrupt, `The log is damaged: ${error.message}`, { cause: error })
+          : storeError('The log could not be read', error))
+      }
     ).finally(() => { this.#loading.delete(loading) })
     this.#loading.add(loading)
   }

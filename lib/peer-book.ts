@@ -29,8 +29,11 @@ export class PeerBook {
       return false
     }
     if (this.#entries.size >= ADDRESSES_MAX) {
-      if (configured) throw new RangeError(`A node can have at most ${ADDRESSES_MAX} peers`)
-      return false
+      if (!configured) return false
+      // What was only heard makes room for what somebody asks for.
+      const heard = [...this.#entries].find(([, entry]) => !entry.configured)
+      if (heard === undefined) throw new RangeError(`A node can have at most ${ADDRESSES_MAX} peers`)
+      this.#entries.delete(heard[0])
     }
     this.#entries.set(key, { address, configured, id: null, failed: false, error: '' })
     return true

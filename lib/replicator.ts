@@ -18,6 +18,7 @@ import { statsOf } from './stats.ts'
 import type { ByteRange, Gate } from './store/gate.ts'
 import { intercept } from './store/intercept.ts'
 import type { Interception } from './store/intercept.ts'
+import { recover } from './store/recovery.ts'
 import { digestReplica, purge } from './store/survey.ts'
 import type { ReplicaDigest } from './store/survey.ts'
 
@@ -57,7 +58,7 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
   readonly #internals: Internals
   readonly #interception: Interception
   readonly #addedPeers: Address[] = []
-  readonly #listening = new Set<{ readonly options: number | ListenOptions, listener: Listener }>()
+  readonly #listening = new Set<{ readonly options: number | ListenOptions, listener: Promise<Listener> }>()
 
   #node: Node
   #network: ServedNetwork
@@ -114,13 +115,14 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
       throw new TypeError("The first argument 'options' must be a port or an object, as for net.Server#listen()")
     }
     if (this.#closedForGood) throw closedError()
-    const listening = { options, listener: await this.#network.listen(options) }
+    const first = await this.#network.listen(options)
+    const listening = { options, listener: Promise.resolve(first) }
     this.#listening.add(listening)
     return {
-      address: listening.listener.address,
+      address: first.address,
       close: async () => {
         this.#listening.delete(listening)
-        await listening.listener.close()
+        await (await listening.listener).close()
       }
     }
   }
@@ -184,11 +186,13 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
     }
     await this.close()
     if (purged) {
-      const { end, applied } = this.stats()
-      if (end > applied && !force) {
-        throw new ReplicatorError(codes.inDoubt, `${end - applied} entries of the log are not in the data yet: start the replicator again and wait until it is ready, or use force`)
-      }
       await this.db.open({ passive: true })
+      if (!force) {
+        const { recovered } = await recover(this.#interception.store)
+        if (recovered.groups.length > 0) {
+          throw new ReplicatorError(codes.inDoubt, 'Entries of the log are not in the data yet: start the replicator again and wait until it is ready, or use force')
+        }
+      }
       await purge(this.#interception.store)
     }
     this.#released = true
@@ -231,9 +235,8 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
       this.#node = this.#makeNode()
       for (const address of this.#addedPeers) this.#node.addPeer(address)
       for (const listening of this.#listening) {
-        this.#network.listen(listening.options).then(
-          (listener) => { listening.listener = listener },
-          (error: Error) => { this.#emitError(error) })
+        listening.listener = this.#network.listen(listening.options)
+        listening.listener.catch((error: Error) => { this.#emitError(error) })
       }
     }
     void this.#node.run().then(() => {

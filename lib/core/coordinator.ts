@@ -118,7 +118,7 @@ export class Coordinator {
     if (follower === undefined || follower.state !== 'asked') return
 
     const common = this.#host.tail.common(outline)
-    this.#host.send(peer, { type: 'sync', epoch: this.view.epoch, common, openEnd: this.openEnd })
+    this.#host.send(peer, { type: 'sync', epoch: this.view.epoch, common, openEnd: this.openEnd, end: this.#host.tail.end.position })
     follower.next = common + 1
     this.#feed(peer, follower)
   }

@@ -398,7 +398,7 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
   #refresh (): void {
     if (this.#stopped) return
     this.#applyNext()
-    if (!this.#complete && this.#inView) this.#complete = true
+    if (!this.#complete) this.#complete = this.#coordinator?.complete ?? this.#participant?.caughtUp ?? false
     const { ready } = this
     if (ready !== this.#wasReady) {
       this.#wasReady = ready

@@ -51,8 +51,11 @@ export type Message =
   | { readonly type: 'view', readonly view: View }
   /** Asks the coordinator for what this log lacks. */
   | { readonly type: 'follow', readonly epoch: number, readonly outline: LogOutline }
-  /** The answer: keep the log up to `common`; the view is installed once the log reaches `openEnd`. PREPAREs from `common` + 1 follow. */
-  | { readonly type: 'sync', readonly epoch: number, readonly common: number, readonly openEnd: number }
+  /**
+   * The answer: keep the log up to `common`; the view is installed once the log reaches `openEnd`, and holds everything that was
+   * ever acknowledged once it reaches `end`. PREPAREs from `common` + 1 follow.
+   */
+  | { readonly type: 'sync', readonly epoch: number, readonly common: number, readonly openEnd: number, readonly end: number }
   /** Phase one. */
   | { readonly type: 'prepare', readonly epoch: number, readonly committed: number, readonly group: Group }
   /** A yes vote for everything up to `end`, if `installed`; else only a receipt. */

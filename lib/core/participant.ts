@@ -27,6 +27,8 @@ export class Participant {
   /** True once the view is durable here, whatever the session does. */
   #durable: boolean
   #openEnd = 0
+  /** The end of the coordinator's log when it let us follow. */
+  #syncEnd = 0
   /** To be cut together with the next step that is persisted. */
   #cut: number | null = null
   /** The durable end, and the one acknowledged. */
@@ -39,6 +41,11 @@ export class Participant {
     this.#durable = installed
     this.#end = 0
     host.send(view.coordinator, { type: 'follow', epoch: view.epoch, outline: host.tail.outline(host.committed) })
+  }
+
+  /** This log holds everything that was acknowledged before this session. */
+  get caughtUp (): boolean {
+    return this.installed && this.#end >= this.#syncEnd
   }
 
   /** In line with the coordinator and allowed to vote. */
@@ -58,6 +65,7 @@ export class Participant {
 
     this.#phase = 'syncing'
     this.#openEnd = message.openEnd
+    this.#syncEnd = message.end
     if (message.common < end) {
       this.#host.cut(message.common)
       this.#cut = message.common

@@ -28,10 +28,13 @@ export class Outbox {
   }
 
   push (message: WireMessage): void {
+    if (message.type === 'prepare' || message.type === 'submit' || message.type === 'withdraw') {
+      this.#bulk.push(message)
+      return
+    }
     if (newest.has(message.type)) this.#urgent = this.#urgent.filter(({ type }) => type !== message.type)
     else if (this.#urgent.length >= URGENT_MAX) return this.#session.close(codes.queueFull)
-    const bulk = message.type === 'prepare' || message.type === 'submit' || message.type === 'withdraw'
-    ;(bulk ? this.#bulk : this.#urgent).push(message)
+    this.#urgent.push(message)
   }
 
   /** The transport takes more. */

@@ -78,6 +78,7 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
       writer.varint(message.epoch)
       writer.varint(message.common)
       writer.varint(message.openEnd)
+      writer.varint(message.end)
       break
     case 'prepare':
       writer.varint(message.epoch)
@@ -160,7 +161,7 @@ function readMessage (reader: ByteReader): WireMessage {
     case types.follow:
       return { type: 'follow', epoch: reader.varint(), outline: readOutline(reader) }
     case types.sync:
-      return { type: 'sync', epoch: reader.varint(), common: reader.varint(), openEnd: reader.varint() }
+      return { type: 'sync', epoch: reader.varint(), common: reader.varint(), openEnd: reader.varint(), end: reader.varint() }
     case types.prepare:
       return { type: 'prepare', epoch: reader.varint(), committed: reader.varint(), group: readGroup(reader) }
     case types.ack:

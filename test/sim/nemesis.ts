@@ -75,6 +75,8 @@ export class Nemesis {
     switch (kind) {
       case 'kill':
       case 'powerCut':
+        // In memory, a write survives the power cuts of all but one at a time.
+        if (kind === 'powerCut' && this.#settings.durability === 'memory' && !this.#othersAreReady(machine)) break
         this.#down(machine, () => { kind === 'kill' ? machine.kill() : machine.cutPower() })
         later(() => { machine.start() })
         break
@@ -138,6 +140,11 @@ export class Nemesis {
       this.#down(machine, () => { machine.kill() })
       machine.start()
     })
+  }
+
+  #othersAreReady (machine: SimMachine): boolean {
+    const others = this.#cluster.machines.filter(other => other !== machine)
+    return others.length > 0 && others.every(other => other.up && other.replicator.status === 'ready')
   }
 
   #down (machine: SimMachine, end: () => void): void {
