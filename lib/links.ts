@@ -41,6 +41,8 @@ export interface LinkOwner {
 interface Link {
   readonly session: Session
   readonly outbox: Outbox
+  /** Where the peer is, once that is known: then, and only then, its coming and going are events. */
+  address: Address | null
 }
 
 /**
@@ -118,10 +120,10 @@ export class Links implements NetworkHandler {
   }
 
   onSession (session: Session): void {
-    this.#links.set(session.peer.id, { session, outbox: new Outbox(session) })
+    const link: Link = { session, outbox: new Outbox(session), address: null }
+    this.#links.set(session.peer.id, link)
     this.#book.onConnected(session.peer.id)
-    const address = this.#addressOf(session)
-    if (address !== null) this.#events.onConnect(address)
+    this.#tellConnect(link)
     this.#events.onInput({ type: 'up', peer: session.peer.id, start: session.peer.start })
     this.#gossip()
   }
@@ -149,12 +151,12 @@ export class Links implements NetworkHandler {
   }
 
   onClose (session: Session, error: ReplicatorError): void {
-    if (!this.#isLive(session)) return
+    const link = this.#links.get(session.peer.id)
+    if (link?.session !== session) return
     this.#links.delete(session.peer.id)
     debug('lost %s: %s', session.peer.id.slice(0, 8), error.message)
     this.#events.onInput({ type: 'down', peer: session.peer.id })
-    const address = this.#addressOf(session)
-    if (address !== null) this.#events.onDisconnect(address)
+    if (link.address !== null) this.#events.onDisconnect(link.address)
   }
 
   onDialledAs (address: Address): void {
@@ -179,7 +181,10 @@ export class Links implements NetworkHandler {
   }
 
   onResolve (address: Address, id: string): void {
-    if (this.#book.resolve(address, id)) this.#tellPeers()
+    if (!this.#book.resolve(address, id)) return
+    const link = this.#links.get(id)
+    if (link !== undefined) this.#tellConnect(link)
+    this.#tellPeers()
   }
 
   #isLive (session: Session): boolean {
@@ -206,7 +211,10 @@ export class Links implements NetworkHandler {
     this.#events.onOutput()
   }
 
-  #addressOf (session: Session): Address | null {
-    return session.address ?? session.peer.address ?? this.#book.addressOf(session.peer.id)
+  #tellConnect (link: Link): void {
+    if (link.address !== null) return
+    const { session } = link
+    link.address = session.address ?? session.peer.address ?? this.#book.addressOf(session.peer.id)
+    if (link.address !== null) this.#events.onConnect(link.address)
   }
 }

@@ -62,6 +62,7 @@ export class Node implements LinkOwner {
   #start = 0
   #failure: ReplicatorError | null = null
   #stopping = false
+  #stopped = false
 
   #starting: Promise<void> = Promise.resolve()
   readonly #inputs: Input[] = []
@@ -168,6 +169,7 @@ export class Node implements LinkOwner {
 
   async #end (why: 'closed' | 'failed'): Promise<void> {
     this.#stopping = true
+    this.#stopped = true
     this.#input({ type: 'stop', why })
     if (this.#core === null) this.#callers.rejectAll('aborted', why, this.#failure)
     this.#drain()
@@ -203,6 +205,10 @@ export class Node implements LinkOwner {
   get view (): View | null { return this.#core?.view ?? null }
   get sessions (): Session[] { return this.#links.sessions }
   get label (): string { return this.#settings.name === '' ? this.#id.slice(0, 8) : this.#settings.name }
+  /** Nothing is decided here any more. */
+  get stopped (): boolean { return this.#stopped }
+  /** Writes called here that are not settled. */
+  get waiting (): number { return this.#callers.size }
   get ready (): boolean { return this.#core?.ready === true && !this.#stopping }
 
   /** Any read may be served at once. */

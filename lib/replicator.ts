@@ -122,7 +122,9 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
       address: first.address,
       close: async () => {
         this.#listening.delete(listening)
-        await (await listening.listener).close()
+        // One that could not listen again has nothing to close.
+        const listener = await listening.listener.catch(() => null)
+        await listener?.close()
       }
     }
   }
@@ -188,8 +190,9 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
     if (purged) {
       await this.db.open({ passive: true })
       if (!force) {
-        const { recovered } = await recover(this.#interception.store)
-        if (recovered.groups.length > 0) {
+        // A log that cannot be read has nothing that could still be applied.
+        const disk = await recover(this.#interception.store).catch(() => null)
+        if (disk !== null && disk.recovered.view !== null && disk.recovered.groups.length > 0) {
           throw new ReplicatorError(codes.inDoubt, 'Entries of the log are not in the data yet: start the replicator again and wait until it is ready, or use force')
         }
       }
@@ -222,7 +225,7 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
   }
 
   get #readsLocally (): boolean {
-    return this.#settings.reads === 'local' || (this.#closedForGood && this.#status === 'closed')
+    return this.#settings.reads === 'local' || (this.#closedForGood && this.#node.stopped)
   }
 
   #start (): void {

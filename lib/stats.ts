@@ -69,7 +69,7 @@ export function statsOf (node: Node, status: ReplicatorStatus, settings: Setting
     committed: core?.committed ?? 0,
     applied: core?.applied ?? 0,
     pendingWrites: core?.submissions.undecided ?? 0,
-    queuedWrites: core?.submissions.queued ?? 0,
+    queuedWrites: core === null ? node.waiting : core.submissions.queued,
     peers: [...connected, ...missing],
     waitingFor: status === 'ready' ? '' : node.waitingFor,
     lastError

@@ -17,10 +17,14 @@ try {
   check('use.cjs', `
     const { Replicator } = require('${name}')
     if (typeof Replicator !== 'function') throw new Error('require() gives no Replicator')
+    const { SimCluster } = require('${name}/sim')
+    if (typeof SimCluster !== 'function') throw new Error('require() gives no SimCluster')
   `)
   check('use.mjs', `
     import { Replicator } from '${name}'
+    import { SimCluster } from '${name}/sim'
     if (typeof Replicator !== 'function') throw new Error('import gives no Replicator')
+    if (typeof SimCluster !== 'function') throw new Error('import gives no SimCluster')
   `)
   checkTypes()
   console.log(`${name}: packed, linted, imported, required and type-checked`)
@@ -49,8 +53,8 @@ function install (tarball: string): void {
   mkdirSync(target, { recursive: true })
   run(folder, 'tar', '-xzf', tarball, '--strip-components=1', '-C', target)
 
-  // Only what it says that it needs, and the types that every TypeScript program on Node.js has.
-  const names = [...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }), '@types/node', 'undici-types']
+  // Only what it says that it needs, the types that every TypeScript program on Node.js has, and a database.
+  const names = [...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }), '@types/node', 'undici-types', 'classic-level']
   for (const dependency of names) {
     const link = join(folder, 'node_modules', dependency)
     mkdirSync(dirname(link), { recursive: true })
@@ -63,16 +67,24 @@ function check (file: string, code: string): void {
   run(folder, process.execPath, file)
 }
 
-/** As strict as a caller may be: the declarations themselves are checked, too. */
+/** As strict as a caller may be: the declarations themselves are checked, too, and declarations made of them. */
 function checkTypes (): void {
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
   writeFileSync(join(folder, 'use.ts'), `
     import { Replicator, ReplicatorError } from '${name}'
+    import { SimCluster } from '${name}/sim'
     import type { AbstractLevel } from 'abstract-level'
+    import { ClassicLevel } from 'classic-level'
     declare const db: AbstractLevel<any, string, string>
+    declare const classic: ClassicLevel
     export const replicator = Replicator(db, { host: '127.0.0.1', port: 3000, peers: [] })
+    export const overClassic = new Replicator(classic)
+    export const overSublevel = Replicator(classic.sublevel('sub'))
+    export const location: string = overClassic.db.location
+    export const prefix: string = overSublevel.db.prefix
     export const status: string = replicator.status
     export const isError = (err: unknown): boolean => err instanceof ReplicatorError
+    export const makeCluster = (...args: ConstructorParameters<typeof SimCluster>) => new SimCluster(...args)
   `)
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({
     compilerOptions: {
@@ -80,12 +92,19 @@ function checkTypes (): void {
       lib: ['es2022', 'esnext.disposable', 'dom'],
       module: 'nodenext',
       strict: true,
-      noEmit: true,
+      exactOptionalPropertyTypes: true,
+      declaration: true,
+      outDir: 'out',
       types: ['node']
     },
     files: ['use.ts']
   }))
-  run(folder, process.execPath, join(root, 'node_modules/@typescript/native/bin/tsc'), '-p', 'tsconfig.json')
+  for (const compiler of ['@typescript/native/bin/tsc', 'typescript/bin/tsc6']) {
+    run(folder, process.execPath, join(root, 'node_modules', compiler), '-p', 'tsconfig.json')
+    const declarations = readFileSync(join(folder, 'out/use.d.ts'), 'utf8')
+    if (!declarations.includes('ClassicLevel')) throw new Error(`${compiler} loses the class of the database: ${declarations}`)
+    rmSync(join(folder, 'out'), { recursive: true })
+  }
 }
 
 function run (cwd: string, command: string, ...args: string[]): string {

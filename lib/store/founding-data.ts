@@ -10,12 +10,15 @@ export async function * foundingData (store: Store): AsyncGenerator<Operation[]>
   let bytes = 0
   for await (const chunk of store.entries({ lt: RESERVED })) {
     for (const [key, value] of chunk) {
+      const size = key.byteLength + value.byteLength
+      // A large entry goes alone: with others, it might be too large for one write.
+      if (operations.length > 0 && bytes + size > BATCH_BYTES) {
+        yield operations
+        operations = []
+        bytes = 0
+      }
       operations.push({ type: 'put', key, value })
-      bytes += key.byteLength + value.byteLength
-      if (bytes < BATCH_BYTES) continue
-      yield operations
-      operations = []
-      bytes = 0
+      bytes += size
     }
   }
   if (operations.length > 0) yield operations

@@ -1,0 +1,64 @@
+// Compiled, never run: what options may be, where undefined has to be said (exactOptionalPropertyTypes).
+import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { MemoryLevel } from 'memory-level'
+import { Replicator } from '../../index.ts'
+import type { Address, Listener, ReplicatorOptions, Transport } from '../../index.ts'
+
+declare const maybe: { host: string | undefined, port: number | undefined, name: string | undefined }
+declare const stream: Duplex
+const db = new MemoryLevel()
+
+const transport: Transport = (port, host) => connect({ port, host })
+const peers: readonly Address[] = Object.freeze([{ host: 'localhost', port: 3001 }])
+
+export const all: Required<ReplicatorOptions> = {
+  host: maybe.host,
+  port: maybe.port,
+  peers,
+  minConsensus: undefined,
+  failAfter: Infinity,
+  transport,
+  durability: 'memory',
+  reads: 'local',
+  writeTimeoutMs: 1,
+  readTimeoutMs: undefined,
+  failureTimeoutMs: undefined,
+  queueMax: undefined,
+  queueBytesMax: undefined,
+  writeBytesMax: undefined,
+  keyBytesMax: undefined,
+  name: maybe.name
+}
+export const replicator = Replicator(db, all)
+Replicator(db, { ...maybe, peers: undefined })
+Replicator(db, undefined)
+Replicator(db, { transport: async () => stream })
+Replicator(db, { peers: [{ host: 'localhost', port: 3001 }] as const })
+
+export const listening: Promise<Listener> = replicator.listen({ port: 3000, ipv6Only: true })
+export const stopped: Promise<void> = listening.then(({ close }) => close())
+replicator.addPeer({ host: 'localhost', port: 3000 })
+replicator.release({ purge: true, force: true })
+replicator.createServer().pipe(stream).pipe(replicator.createServer())
+
+// @ts-expect-error peers may be left out, but not null
+Replicator(db, { peers: null })
+// @ts-expect-error only these two
+Replicator(db, { durability: 'none' })
+// @ts-expect-error only these two
+Replicator(db, { reads: 'eventual' })
+// @ts-expect-error a transport gives a stream
+Replicator(db, { transport: () => 'stream' })
+// @ts-expect-error a peer has a port
+Replicator(db, { peers: [{ host: 'localhost' }] })
+// @ts-expect-error a misspelt option
+Replicator(db, { minconsensus: 2 })
+// @ts-expect-error a peer has a port
+replicator.addPeer({ host: 'localhost' })
+// @ts-expect-error a string is not an address
+replicator.listen('3000')
+// @ts-expect-error no such option
+replicator.release({ wipe: true })
+// @ts-expect-error internals are not for callers
+export const third = Replicator(db, {}, {})

@@ -1,0 +1,152 @@
+import test from 'tape'
+import { encodeOperations } from '../../../lib/wire/operations.ts'
+import { allReady, createMember, createTrio, next, Switchboard, verdict } from './trio.ts'
+
+const timeout = 30_000
+
+/** The bytes that a put takes in a write. */
+function bytesOf (key: string, value: string): number {
+  return encodeOperations([{ type: 'put', key: Buffer.from(key), value: Buffer.from(value) }]).byteLength
+}
+
+/** A value with which a put of this key is as large as that. */
+function valueFor (key: string, bytes: number): string {
+  let value = 'v'.repeat(bytes - bytesOf(key, '') - 4)
+  while (bytesOf(key, value) < bytes) value += 'v'
+  return value
+}
+
+test('as many writes wait as queueMax says', { timeout }, async (t) => {
+  const { db, replicator } = createMember(t, new Switchboard(), 1, [2], { queueMax: 3 })
+  await db.open()
+  const waiting = ['a', 'b', 'c'].map((key) => verdict(db.put(key, '1')))
+  t.equal(await verdict(db.put('d', '1')), 'LEVEL_QUEUE_FULL aborted')
+  t.equal(await verdict(db.batch().put('d', '1').write()), 'LEVEL_QUEUE_FULL aborted')
+  await next(replicator, 'reconnect')
+  t.equal(replicator.stats().queuedWrites, 3)
+  await replicator.close()
+  t.deepEqual(await Promise.all(waiting), Array(3).fill('LEVEL_REPLICATOR_CLOSED aborted'), 'those that wait are still there')
+})
+
+test('as many bytes wait as queueBytesMax says', { timeout }, async (t) => {
+  const size = bytesOf('a', '1')
+  const { db, replicator } = createMember(t, new Switchboard(), 1, [2], { queueBytesMax: 2 * size })
+  await db.open()
+  const waiting = [db.put('a', '1'), db.put('b', '1')].map(verdict)
+  t.equal(await verdict(db.put('c', '1')), 'LEVEL_QUEUE_FULL aborted')
+  await replicator.close()
+  t.deepEqual(await Promise.all(waiting), Array(2).fill('LEVEL_REPLICATOR_CLOSED aborted'))
+})
+
+test('a write larger than the queue passes when the queue is empty', { timeout }, async (t) => {
+  const board = new Switchboard()
+  const a = createMember(t, board, 1, [2], { queueBytesMax: 100 })
+  await a.db.open()
+  const large = a.db.put('large', 'v'.repeat(5000))
+  t.equal(await verdict(a.db.put('b', '1')), 'LEVEL_QUEUE_FULL aborted')
+  const b = createMember(t, board, 2, [1])
+  await large
+  t.equal((await b.db.get('large'))?.length, 5000)
+  await a.db.put('b', '1')
+  t.equal(await b.db.get('b'), '1', 'and then there is room again')
+})
+
+test('room in the queue comes back when writes settle', { timeout }, async (t) => {
+  const { db } = createMember(t, new Switchboard(), 1, [], { queueMax: 2 })
+  await db.open()
+  for (let i = 0; i < 20; i++) {
+    t.deepEqual(await Promise.all(['a', 'b', 'c'].map((key) => verdict(db.put(key, '1')))), ['resolved', 'resolved', 'LEVEL_QUEUE_FULL aborted'])
+  }
+})
+
+test('as many reads wait as queueMax says', { timeout }, async (t) => {
+  const { db, replicator } = createMember(t, new Switchboard(), 1, [2], { queueMax: 3 })
+  await db.open()
+  const waiting = [db.get('a'), db.getMany(['a', 'b']), db.iterator().all()].map(verdict)
+  t.equal(await verdict(db.get('a')), 'LEVEL_QUEUE_FULL -')
+  t.equal(await verdict(db.has('a')), 'LEVEL_QUEUE_FULL -')
+  t.equal(await verdict(db.keys().all()), 'LEVEL_QUEUE_FULL -')
+  await replicator.close()
+  t.deepEqual(await Promise.all(waiting), Array(3).fill('LEVEL_REPLICATOR_CLOSED -'))
+})
+
+test('reads that give up make room', { timeout }, async (t) => {
+  const { db } = createMember(t, new Switchboard(), 1, [2], { queueMax: 1, readTimeoutMs: 100 })
+  await db.open()
+  const first = verdict(db.get('a'))
+  t.equal(await verdict(db.get('a')), 'LEVEL_QUEUE_FULL -')
+  t.equal(await first, 'LEVEL_TIMEOUT -')
+  t.equal(await verdict(db.get('a')), 'LEVEL_TIMEOUT -')
+})
+
+test('keys are as large as keyBytesMax says', { timeout }, async (t) => {
+  const { db } = createMember(t, new Switchboard(), 1, [], { keyBytesMax: 10 })
+  await db.put('k'.repeat(10), '1')
+  t.equal(await verdict(db.put('k'.repeat(11), '1')), 'LEVEL_TOO_LARGE aborted')
+  t.equal(await verdict(db.put('ä'.repeat(6), '1')), 'LEVEL_TOO_LARGE aborted', 'in bytes')
+  t.equal(await verdict(db.del('k'.repeat(11))), 'LEVEL_TOO_LARGE aborted')
+  t.equal(await verdict(db.batch([{ type: 'put', key: 'a', value: '1' }, { type: 'del', key: 'k'.repeat(11) }])), 'LEVEL_TOO_LARGE aborted')
+  t.equal(await verdict(db.batch().put('a', '1').put('k'.repeat(11), '1').write()), 'LEVEL_TOO_LARGE aborted')
+  t.deepEqual(await db.keys().all(), ['k'.repeat(10)])
+})
+
+test('writes are as large as writeBytesMax says', { timeout }, async (t) => {
+  const { db } = createMember(t, new Switchboard(), 1, [], { writeBytesMax: 1000 })
+  const value = valueFor('a', 1000)
+  t.equal(bytesOf('a', value), 1000)
+  await db.put('a', value)
+  t.equal(await db.get('a'), value)
+  t.equal(await verdict(db.put('a', value + 'v')), 'LEVEL_TOO_LARGE aborted')
+  const half = 'v'.repeat(500)
+  t.equal(await verdict(db.batch([{ type: 'put', key: 'b', value: half }, { type: 'put', key: 'c', value: half }])), 'LEVEL_TOO_LARGE aborted')
+  t.equal(await verdict(db.batch().put('b', half).put('c', half).write()), 'LEVEL_TOO_LARGE aborted')
+  t.deepEqual(await db.keys().all(), ['a'])
+})
+
+test('a write has no more than a million operations', { timeout }, async (t) => {
+  const { db } = createMember(t, new Switchboard(), 1, [])
+  await db.put('a', '1')
+  const operation = { type: 'del', key: 'a' } as const
+  t.equal(await verdict(db.batch(Array(1_000_001).fill(operation))), 'LEVEL_TOO_LARGE aborted')
+  t.equal(await db.get('a'), '1')
+})
+
+test('reserved keys are refused, and hidden', { timeout }, async (t) => {
+  const { db } = createMember(t, new Switchboard(), 1, [])
+  const keyEncoding = 'view'
+  const reserved = new Uint8Array(8).fill(0xff)
+  const last = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe)
+  const options = { keyEncoding }
+  for (const key of [reserved, Uint8Array.of(...reserved, 1), Uint8Array.of(...reserved, 0xff)]) {
+    t.equal(await verdict(db.put<Uint8Array, string>(key, '1', options)), 'LEVEL_RESERVED_KEY aborted')
+    t.equal(await verdict(db.del<Uint8Array>(key, options)), 'LEVEL_RESERVED_KEY aborted')
+    t.equal(await verdict(db.batch<Uint8Array, string>([{ type: 'put', key: last, value: '1' }, { type: 'put', key, value: '1' }], options)), 'LEVEL_RESERVED_KEY aborted')
+    t.equal(await verdict(db.batch().put<Uint8Array, string>(last, '1', options).put<Uint8Array, string>(key, '1', options).write()), 'LEVEL_RESERVED_KEY aborted')
+    t.equal(await db.get<Uint8Array, string>(key, options), undefined)
+  }
+  t.deepEqual(await db.keys<Uint8Array>(options).all(), [], 'nothing of that was written')
+  await db.put<Uint8Array, string>(last, '1', options)
+  t.equal(await db.get<Uint8Array, string>(last, options), '1', 'the key before them is free')
+})
+
+test('a very large write commits beside many small ones', { timeout }, async (t) => {
+  const trio = createTrio(t, { writeBytesMax: 24 * 2 ** 20 })
+  const [a, b, c] = trio
+  await allReady(trio)
+  const notReady = trio.map(({ replicator }) => next(replicator, 'notready'))
+  let lost = 0
+  for (const event of notReady) void event.then(() => { lost++ })
+
+  const value = 'v'.repeat(20 * 2 ** 20)
+  const small = Array.from({ length: 500 }, (_, i) => `small-${i}`)
+  const writes = small.slice(0, 250).map((key) => b.db.put(key, 'x'))
+  const large = b.db.put('large', value)
+  writes.push(...small.slice(250).map((key) => b.db.put(key, 'x')))
+  writes.push(...small.map((key) => a.db.put(`a-${key}`, 'x')))
+  await Promise.all([large, ...writes])
+  t.equal(lost, 0, 'no node has given up')
+  for (const { db } of [a, c]) {
+    t.ok(await db.get('large') === value, 'it is there')
+    t.equal((await db.getMany(small)).filter((read) => read === 'x').length, 500)
+  }
+})

@@ -1,0 +1,173 @@
+import test from 'tape'
+import { MemoryLevel } from 'memory-level'
+import { Replicator, ReplicatorError } from '../../../index.ts'
+import type { ReplicatorOptions } from '../../../index.ts'
+
+const timeout = 30_000
+
+/** What a call throws, as `<class>: <message>`. */
+function thrown (call: () => unknown): string {
+  try {
+    call()
+    return 'nothing'
+  } catch (error) {
+    return error instanceof ReplicatorError ? `${error.code}: ${error.message}` : String(error)
+  }
+}
+
+const host = 'localhost'
+const peers = [{ host, port: 3001 }, { host, port: 3002 }]
+
+/** Options that no type checker would let pass, and what the error has to name. */
+const wrong: Array<[string, unknown, RegExp]> = [
+  ['options that are no object', 3000, /^TypeError: .*'opts'/],
+  ['options that are null', null, /^TypeError: .*'opts'/],
+  ['options that are an array', [], /^TypeError: .*'opts'/],
+  ['an unknown option', { quorum: 2 }, /^TypeError: .*'quorum'/],
+  ['an option in another case', { minconsensus: 2 }, /^TypeError: .*'minconsensus'/],
+  ['a host without a port', { host }, /^TypeError: .*'host'.*'port'/],
+  ['an empty host', { host: '', port: 3000 }, /^TypeError: .*'host'/],
+  ['a host that is too long', { host: 'h'.repeat(256), port: 3000 }, /^TypeError: .*'host'/],
+  ['a host that is no string', { host: 1, port: 3000 }, /^TypeError: .*'host'/],
+  ['port 0', { port: 0 }, /^TypeError: .*'port'/],
+  ['a port that is too large', { port: 65_536 }, /^TypeError: .*'port'/],
+  ['a port that is a string', { port: '3000' }, /^TypeError: .*'port'/],
+  ['a port that is no integer', { port: 3000.5 }, /^TypeError: .*'port'/],
+  ['peers that are null', { peers: null }, /^TypeError: .*'peers'/],
+  ['peers that are no array', { peers: peers[0] }, /^TypeError: .*'peers'/],
+  ['a peer that is a string', { peers: ['localhost:3001'] }, /^TypeError: .*peers\[0\]/],
+  ['a peer that is null', { peers: [peers[0], null] }, /^TypeError: .*peers\[1\]/],
+  ['a peer without a port', { peers: [peers[0], { host }] }, /^TypeError: .*'peers\[1\]\.port'/],
+  ['a peer without a host', { peers: [{ port: 3001 }] }, /^TypeError: .*'peers\[0\]\.host'/],
+  ['too many peers', { peers: Array.from({ length: 64 }, (_, i) => ({ host, port: i + 1 })) }, /^TypeError: .*'peers'/],
+  ['a minConsensus below the number of peers', { peers, minConsensus: 1 }, /^LEVEL_NOT_SUPPORTED: .*minConsensus/],
+  ['a minConsensus of 0 with peers', { peers, minConsensus: 0 }, /^LEVEL_NOT_SUPPORTED: .*minConsensus/],
+  ['a minConsensus below 0', { minConsensus: -1 }, /^TypeError: .*'minConsensus'/],
+  ['a minConsensus above 63', { minConsensus: 64 }, /^TypeError: .*'minConsensus'/],
+  ['a minConsensus that is no integer', { minConsensus: 1.5 }, /^TypeError: .*'minConsensus'/],
+  ['failAfter 0', { failAfter: 0 }, /^TypeError: .*'failAfter'.*Infinity/],
+  ['failAfter -Infinity', { failAfter: -Infinity }, /^TypeError: .*'failAfter'/],
+  ['failAfter NaN', { failAfter: NaN }, /^TypeError: .*'failAfter'/],
+  ['a transport that is no function', { transport: {} }, /^TypeError: .*'transport'/],
+  ['another durability', { durability: 'none' }, /^TypeError: .*'durability'.*disk, memory/],
+  ['a durability that is a boolean', { durability: true }, /^TypeError: .*'durability'/],
+  ['other reads', { reads: 'eventual' }, /^TypeError: .*'reads'.*consistent, local/],
+  ['a name that is no string', { name: 7 }, /^TypeError: .*'name'/],
+  ['a name that is too long', { name: 'n'.repeat(65) }, /^TypeError: .*'name'/],
+  ['writeTimeoutMs 0', { writeTimeoutMs: 0 }, /^TypeError: .*'writeTimeoutMs'/],
+  ['writeTimeoutMs Infinity', { writeTimeoutMs: Infinity }, /^TypeError: .*'writeTimeoutMs'/],
+  ['readTimeoutMs beyond what a timer can', { readTimeoutMs: 2 ** 31 }, /^TypeError: .*'readTimeoutMs'/],
+  ['failureTimeoutMs below 10', { failureTimeoutMs: 9 }, /^TypeError: .*'failureTimeoutMs'/],
+  ['queueMax 0', { queueMax: 0 }, /^TypeError: .*'queueMax'/],
+  ['queueBytesMax 0', { queueBytesMax: 0 }, /^TypeError: .*'queueBytesMax'/],
+  ['writeBytesMax above 24 MiB', { writeBytesMax: 24 * 2 ** 20 + 1 }, /^TypeError: .*'writeBytesMax'/],
+  ['keyBytesMax above 1 MiB', { keyBytesMax: 2 ** 20 + 1 }, /^TypeError: .*'keyBytesMax'/]
+]
+
+test('wrong options are refused by name, and leave the database as it was', { timeout }, async (t) => {
+  const db = new MemoryLevel()
+  await db.open()
+  const before = Reflect.ownKeys(db)
+  for (const [what, options, error] of wrong) {
+    t.match(thrown(() => Replicator(db, options as ReplicatorOptions)), error, what)
+  }
+  t.deepEqual(Reflect.ownKeys(db), before)
+  await db.close()
+})
+
+test('right options at their limits', { timeout }, async (t) => {
+  const right: ReplicatorOptions[] = [
+    {}, { port: 3000 }, { host, port: 65_535 }, { peers: [] }, { peers, minConsensus: 2 }, { peers, minConsensus: 63 },
+    { failAfter: 1 }, { failAfter: Infinity }, { durability: 'memory' }, { reads: 'local' }, { name: 'n'.repeat(64) },
+    { writeBytesMax: 64, keyBytesMax: 1, queueMax: 1, queueBytesMax: 1 },
+    { writeBytesMax: 24 * 2 ** 20, keyBytesMax: 2 ** 20, writeTimeoutMs: 2 ** 31 - 1, readTimeoutMs: 2 ** 31 - 1, failureTimeoutMs: 10 },
+    {
+      host: undefined,
+      port: undefined,
+      peers: undefined,
+      minConsensus: undefined,
+      failAfter: undefined,
+      transport: undefined,
+      durability: undefined,
+      reads: undefined,
+      name: undefined
+    },
+    // Its own address and repetitions are no peers, and so need no consensus.
+    { host, port: 3000, peers: [{ host, port: 3000 }, ...peers, ...peers], minConsensus: 2 }
+  ]
+  for (const options of right) {
+    const db = new MemoryLevel()
+    const replicator = Replicator(db, options)
+    await replicator.close()
+    t.equal(replicator.status, 'closed')
+    await db.close()
+  }
+})
+
+test('what is not a database', { timeout }, async (t) => {
+  for (const db of [undefined, null, 'db', 1, {}, [], () => {}, new Map(), { get () {}, put () {} }]) {
+    t.match(thrown(() => Replicator(db as unknown as MemoryLevel)), /^TypeError: .*'db'/)
+  }
+})
+
+test('a database that keeps only text', { timeout }, async (t) => {
+  const db = new MemoryLevel({ storeEncoding: 'utf8' })
+  t.match(thrown(() => Replicator(db)), /^LEVEL_NOT_SUPPORTED: /)
+  t.match(thrown(() => Replicator(db.sublevel('sub'))), /^LEVEL_NOT_SUPPORTED: /, 'nor a sublevel of it')
+  await db.put('a', '1')
+  t.equal(await db.get('a'), '1', 'it works as before')
+  await db.close()
+})
+
+test('databases that keep views of bytes', { timeout }, async (t) => {
+  const db = new MemoryLevel({ storeEncoding: 'view' })
+  const replicator = Replicator(db)
+  await db.put('a', '1')
+  t.equal(await db.get('a'), '1')
+  await replicator.close()
+  await db.close()
+})
+
+test('one database has one replicator, until it is released', { timeout }, async (t) => {
+  const db = new MemoryLevel()
+  const first = Replicator(db)
+  t.match(thrown(() => Replicator(db)), /^LEVEL_ALREADY_WRAPPED: /)
+  await first.close()
+  t.match(thrown(() => Replicator(db)), /^LEVEL_ALREADY_WRAPPED: /, 'closing is not releasing')
+  await first.release()
+  const second = Replicator(db)
+  await db.put('a', '1')
+  t.equal(await db.get('a'), '1', 'allowed again')
+  await second.release()
+  await db.close()
+})
+
+test('nothing is wrapped within what is wrapped', { timeout }, async (t) => {
+  const db = new MemoryLevel()
+  const [sub, twin, other] = [db.sublevel('sub'), db.sublevel('sub'), db.sublevel('other')]
+  const inner = sub.sublevel('inner')
+  const pairs = [
+    ['root and sublevel', db, sub],
+    ['sublevel and root', sub, db],
+    ['sublevel and the one around it', inner, sub],
+    ['sublevel and the one within it', sub, inner],
+    ['root and a sublevel of a sublevel', db, inner],
+    ['two instances of one sublevel', sub, twin]
+  ] as const
+  for (const [what, one, two] of pairs) {
+    const replicator = Replicator(one as MemoryLevel)
+    t.match(thrown(() => Replicator(two as MemoryLevel)), /^LEVEL_ALREADY_WRAPPED: /, what)
+    await replicator.release({ purge: true })
+    const again = Replicator(two as MemoryLevel)
+    await again.ready()
+    t.equal(again.status, 'ready', 'allowed when that is released')
+    await again.release({ purge: true })
+  }
+
+  const [one, two] = [Replicator(sub), Replicator(other)]
+  await Promise.all([sub.put('a', '1'), other.put('a', '2')])
+  t.deepEqual([await sub.get('a'), await other.get('a')], ['1', '2'], 'sublevels side by side are no matter')
+  t.notEqual(one.stats().cluster, two.stats().cluster)
+  await Promise.all([one.release(), two.release()])
+  await db.close()
+})
