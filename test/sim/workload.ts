@@ -99,7 +99,9 @@ export class Workload {
   /** Bounded queues stay bounded. */
   #checkBounds (machine: SimMachine): void {
     const { queuedWrites, pendingWrites } = machine.replicator.stats()
-    if (queuedWrites > (this.#settings.queueMax ?? Infinity)) this.problems.push(`${machine.name} has ${queuedWrites} queued writes`)
+    // One more is the batch of a founder's data, of which one waits at a time.
+    const queueMax = (this.#settings.queueMax ?? Infinity) + (this.#settings.foundingData ? 1 : 0)
+    if (queuedWrites > queueMax) this.problems.push(`${machine.name} has ${queuedWrites} queued writes`)
     if (pendingWrites > 4096) this.problems.push(`${machine.name} has ${pendingWrites} pending writes`)
   }
 
