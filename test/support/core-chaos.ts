@@ -1,5 +1,5 @@
 import { CoreCluster } from './core-cluster.ts'
-import { Random } from './random.ts'
+import { Random } from '../../lib/sim/random.ts'
 
 /**
  * A cluster of cores in which everything that can happen next happens in a random order, with writes from all nodes,
