@@ -85,3 +85,23 @@ tape('a single node founds a cluster of its own, and leads again after a restart
   t.equal(cluster.node('a').core?.view?.epoch, 2, 'in a new epoch')
   t.deepEqual(cluster.differences(), [])
 })
+
+tape('a founder that restarts when the end of its data is in the log writes them no second time', { timeout: 30_000 }, async (t) => {
+  for (const landed of [0, 1]) {
+    const cluster = new CoreCluster('abc')
+    cluster.node('b').disk.digest = '11'
+    cluster.startAll().run()
+    cluster.seeded('b')
+    // The mark is on its way to the disk of b, and is applied nowhere.
+    cluster.run(step => step.label.startsWith('b persists'))
+    cluster.crash('b', landed)
+    cluster.run()
+    cluster.start('b')
+    // As its shell would if it looked at what is applied alone.
+    cluster.seeded('b')
+    cluster.run()
+    const marks = cluster.node('a').disk.entries.filter(entry => (entry as { kind: string }).kind === 'seeded')
+    t.equal(marks.length, 1, `one mark, ${landed} persists landed`)
+    t.deepEqual(cluster.differences(), [])
+  }
+})
