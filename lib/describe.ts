@@ -9,6 +9,19 @@ export function describe (message: WireMessage): string {
     case 'withdraw': return `withdraw ${message.origin}:${message.number}`
     case 'ack': return `ack ${message.end}`
     case 'commit': return `commit ${message.committed}`
+    case 'fetch': return `fetch from ${message.outline.base + 1} or later`
+    case 'fetched': return describeFetched(message)
+    // Keys are the user's data, which a log shall not hold.
+    case 'copy': return message.after === null ? 'copy' : `copy after a key of ${message.after.byteLength} bytes, at ${message.applied}`
+    case 'snapshot': return `snapshot at ${message.base.position}`
+    case 'chunk': return `chunk of ${message.entries.length} entries, high ${message.high}${message.through === null ? ', the last' : ''}`
     default: return message.type
   }
+}
+
+function describeFetched ({ common, committed, truncated, groups }: Extract<WireMessage, { type: 'fetched' }>): string {
+  if (truncated) return `fetched nothing after ${common}: truncated`
+  const [first, last] = [groups[0], groups[groups.length - 1]]
+  const range = first === undefined || last === undefined ? 'nothing' : `${first.first}..${lastPosition(last)}`
+  return `fetched ${range} after ${common}, committed ${committed}`
 }

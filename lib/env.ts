@@ -5,6 +5,8 @@
 export interface Environment {
   /** Monotonic milliseconds. */
   now (): number
+  /** The wall clock, in milliseconds; it may jump. */
+  wall (): number
   /** Calls `fn` once, not before `delayMs` milliseconds. Keeps the process alive until then. */
   setTimer (fn: () => void, delayMs: number): Timer
   /** Calls `fn` when the current turn of the event loop is over. */
@@ -23,6 +25,7 @@ const nextTurn: (fn: () => void) => void = typeof setImmediate === 'function'
 
 export const realEnvironment: Environment = {
   now: () => performance.now(),
+  wall: () => Date.now(),
   setTimer (fn, delayMs) {
     const timer = setTimeout(fn, delayMs)
     return { cancel () { clearTimeout(timer) } }

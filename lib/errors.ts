@@ -49,6 +49,10 @@ export const codes = {
   duplicate: 'LEVEL_DUPLICATE_CONNECTION',
   /** Two founding nodes hold different data. */
   dataConflict: 'LEVEL_DATA_CONFLICT',
+  /** The data of this node differ from those of another member at the same position: it has stopped taking part. */
+  diverged: 'LEVEL_DIVERGED',
+  /** The data of this node are being copied from another: they are not a state of the database yet. */
+  incomplete: 'LEVEL_INCOMPLETE',
   /** A start of this node id older than one seen, or a second live one: a copied or restored disk. */
   staleIdentity: 'LEVEL_STALE_IDENTITY'
 } as const

@@ -79,9 +79,9 @@ export class Links implements NetworkHandler {
     return this.#book.missing(this.#owner.id, id => this.#links.has(id))
   }
 
-  /** Somebody configured is missing, and all of those have failed for good. */
-  get hopeless (): boolean {
-    return this.#book.isHopeless(this.#owner.id, id => this.#links.has(id))
+  /** How many of the configured peers are there, or may yet come; and how many have failed for good. */
+  get reachable (): { reachable: number, failed: number } {
+    return this.#book.reachable(this.#owner.id, id => this.#links.has(id))
   }
 
   send (to: MemberId, message: Message): void {

@@ -1,10 +1,13 @@
 import createDebug from 'debug'
 import type { CoreConfig } from './core/config.ts'
+import type { Progress } from './core/catch-up.ts'
 import { Core } from './core/core.ts'
 import type { Effect, Input } from './core/effects.ts'
 import type { Group, MemberId } from './core/entry.ts'
+import type { LeaseState } from './core/heartbeats.ts'
 import type { SubmissionKind } from './core/messages.ts'
 import type { View } from './core/view.ts'
+import { majority } from './core/view.ts'
 import { describe } from './describe.ts'
 import { Callers } from './callers.ts'
 import type { Environment, Timer } from './env.ts'
@@ -16,12 +19,12 @@ import type { Address, Network, Session } from './net/network.ts'
 import type { Settings } from './options.ts'
 import { WRITE_BYTES_LIMIT } from './options.ts'
 import { apply } from './store/apply.ts'
+import { readChunk, restore, verificationDigest } from './store/copy.ts'
 import { foundingData } from './store/founding-data.ts'
 import type { ByteRange } from './store/gate.ts'
 import { rangeFilter } from './store/keys.ts'
-import { encodeIdentity, identityKey } from './store/layout.ts'
 import { LogWriter, readLog } from './store/log-writer.ts'
-import { recover } from './store/recovery.ts'
+import { intactBatch, recover, startBatch } from './store/recovery.ts'
 import type { Store } from './store/store.ts'
 import { Reads } from './reads.ts'
 import { WireError } from './wire/bytes.ts'
@@ -34,11 +37,15 @@ const debugWrite = createDebug('quorum-level:write')
 
 const TICK_MS = 50
 const LOAD_BYTES = 1024 * 1024
+const CHUNK_BYTES = 1024 * 1024
 
 /** What a node tells its replicator. */
 export interface NodeEvents extends Omit<LinkEvents, 'onInput' | 'onOutput'> {
   onReady (): void
   onNotReady (): void
+  /** A view is known, or installed, that was not before. */
+  onView (view: View): void
+  onSync (progress: Progress): void
   /** This node has stopped taking part. */
   onFailed (error: ReplicatorError): void
   /** The database is closing, or closed. */
@@ -70,7 +77,7 @@ export class Node implements LinkOwner {
   #turnScheduled = false
   #timer: Timer | null = null
   #applying: Promise<void> = Promise.resolve()
-  readonly #loading = new Set<Promise<void>>()
+  readonly #reading = new Set<Promise<void>>()
   #seeding: Promise<void> | null = null
 
   readonly #links: Links
@@ -79,6 +86,8 @@ export class Node implements LinkOwner {
   #drained: Array<() => void> = []
   #abandoned = false
   #wasReady = false
+  #wasView: View | null = null
+  #progress: Progress | null = null
   #conflict = ''
 
   constructor (store: Store, network: Network, settings: Settings, env: Environment, events: NodeEvents) {
@@ -87,7 +96,7 @@ export class Node implements LinkOwner {
     this.#settings = settings
     this.#env = env
     this.#events = events
-    this.#reads = new Reads(env, settings.readTimeoutMs)
+    this.#reads = new Reads(env, settings.readTimeoutMs, () => this.#core)
     this.#links = new Links(network, settings.address, this, {
       ...events,
       onInput: input => { this.#input(input) },
@@ -111,21 +120,24 @@ export class Node implements LinkOwner {
   }
 
   async #recover (): Promise<void> {
-    const { identity, recovered } = await recover(this.#store)
+    const { identity, recovered: found } = await recover(this.#store)
     if (this.#stopping) return
 
     this.#id = identity?.id ?? toHex(this.#env.randomBytes(16))
     this.#start = (identity?.start ?? 0) + 1
     // Synced, so that all that the store recovered is durable before this node tells anybody of it.
-    await this.#store.batch([{ type: 'put', key: identityKey, value: encodeIdentity({ id: this.#id, start: this.#start }) }], { sync: true })
+    await this.#store.batch(startBatch({ id: this.#id, start: this.#start }), { sync: true })
     if (this.#stopping) return
+    const sync = this.#settings.durability === 'disk'
+    const recovered = { ...found, intact: sync || found.intact }
 
     const config: CoreConfig = {
       self: this.#id,
       start: this.#start,
       freshCluster: toHex(this.#env.randomBytes(16)),
       minConsensus: this.#settings.minConsensus,
-      durable: this.#settings.durability === 'disk',
+      failureTimeoutMs: this.#settings.failureTimeoutMs,
+      logBytesMax: this.#settings.logBytesMax,
       originsMax: 256,
       groupBytesMax: 1024 * 1024,
       tailBytesMax: 32 * 1024 * 1024,
@@ -138,9 +150,12 @@ export class Node implements LinkOwner {
       bodyBytesMax: WRITE_BYTES_LIMIT,
       withdrawMs: Math.min(2000, Math.ceil(this.#settings.writeTimeoutMs / 4))
     }
-    const sync = this.#settings.durability === 'disk'
-    this.#writer = new LogWriter(this.#store, sync, id => { this.#input({ type: 'persisted', id }) }, error => { this.#fail(storeError('The log could not be written', error)) })
-    this.#core = new Core(config, recovered, this.#settings.peers.length)
+    this.#writer = new LogWriter(
+      this.#store, sync, () => this.#core?.applied ?? 0,
+      (id, applied) => { this.#input({ type: 'persisted', id, applied }) },
+      error => { this.#fail(storeError('The log could not be written', error)) }
+    )
+    this.#core = new Core(config, recovered, this.#settings.peers.length, this.#env.now())
     debug('%s start %d: epoch %d, applied %d, end %d', this.label, this.#start, this.#core.view?.epoch ?? 0, this.#core.applied, this.#core.end)
 
     this.#links.start()
@@ -165,6 +180,17 @@ export class Node implements LinkOwner {
     this.#input({ type: 'flush', last: true })
     this.#links.flush()
     await this.#end('closed')
+    await this.#markIntact()
+  }
+
+  /** The next start may rely on the log, however it was written: all of it is durable, and nothing follows. */
+  async #markIntact (): Promise<void> {
+    if (this.#core?.intact !== true || this.#failure !== null || this.#abandoned) return
+    try {
+      await this.#store.batch(intactBatch(), { sync: true })
+    } catch (error) {
+      this.#events.onError(storeError('A clean stop could not be recorded', error))
+    }
   }
 
   async #end (why: 'closed' | 'failed'): Promise<void> {
@@ -179,7 +205,7 @@ export class Node implements LinkOwner {
     this.#reads.rejectAll(() => this.#failure ?? closedError())
     await this.#network.close()
     await this.#writer?.stop()
-    await Promise.all([this.#applying, this.#seeding, ...this.#loading])
+    await Promise.all([this.#applying, this.#seeding, ...this.#reading])
   }
 
   #fail (error: ReplicatorError): void {
@@ -213,7 +239,20 @@ export class Node implements LinkOwner {
 
   /** Any read may be served at once. */
   get open (): boolean {
-    return this.#core !== null && this.#core.pending.empty && this.#core.readable
+    return this.#core !== null && this.#core.pending.empty && this.readable
+  }
+
+  get readable (): boolean {
+    return this.#core?.readable(this.#env.now(), this.#env.wall()) === true
+  }
+
+  get lease (): LeaseState {
+    return this.#core?.lease(this.#env.now(), this.#env.wall()) ?? 'none'
+  }
+
+  /** False while the data are half of a copy. */
+  get complete (): boolean {
+    return this.#core?.complete !== false
   }
 
   write (body: Uint8Array): Promise<void> {
@@ -249,8 +288,7 @@ export class Node implements LinkOwner {
 
   #step (core: Core, input: Input): void {
     try {
-      for (const effect of core.step(input)) this.#execute(effect)
-      if (input.type === 'applied') this.#reads.onApplied(input.through)
+      for (const effect of core.step(input, this.#env.now())) this.#execute(effect)
     } catch (error) {
       // Whatever it is, the core is not in a state that anybody has thought of.
       if (input.type === 'stop') this.#callers.rejectAll('unknown', 'failed', this.#failure)
@@ -273,11 +311,25 @@ export class Node implements LinkOwner {
           () => { this.#input({ type: 'applied', through: effect.through }) },
           (error: unknown) => { this.#fail(storeError('Committed entries could not be applied', error)) })
         break
+      case 'restore':
+        this.#applying = restore(this.#store, effect).then(
+          () => { this.#input({ type: 'restored' }) },
+          (error: unknown) => { this.#fail(storeError('A copy of the data could not be written', error)) })
+        break
       case 'settle':
         this.#callers.settle(effect.ticket, effect.settlement, this.#failure, this.waitingFor)
         break
       case 'load':
         this.#load(effect.to, effect.from)
+        break
+      case 'chunk':
+        this.#read(readChunk(this.#store, effect.after, CHUNK_BYTES), chunk => { this.#input({ type: 'chunk', to: effect.to, after: effect.after, ...chunk }) })
+        break
+      case 'digest':
+        this.#read(verificationDigest(this.#store), digest => { this.#input({ type: 'digested', position: effect.position, digest }) })
+        break
+      case 'diverged':
+        this.#fail(new ReplicatorError(codes.diverged, `At position ${effect.position}, the data of this node differ from those of ${effect.peer}. It has stopped taking part: its database should be deleted.`))
         break
       case 'disconnect':
         debug('%s disconnects %s, which %s', this.label, effect.peer.slice(0, 8), effect.reason)
@@ -297,15 +349,16 @@ export class Node implements LinkOwner {
   }
 
   #load (to: MemberId, from: number): void {
-    const loading = readLog(this.#store, from, LOAD_BYTES).then(
-      (groups: Group[]) => { this.#input({ type: 'loaded', to, from, groups }) },
-      (error: unknown) => {
-        this.#fail(error instanceof WireError
-          ? new ReplicatorError(codes.logCorrupt, `The log is damaged: ${error.message}`, { cause: error })
-          : storeError('The log could not be read', error))
-      }
-    ).finally(() => { this.#loading.delete(loading) })
-    this.#loading.add(loading)
+    this.#read(readLog(this.#store, from, LOAD_BYTES), (groups: Group[]) => { this.#input({ type: 'loaded', to, from, groups }) })
+  }
+
+  #read<T> (result: Promise<T>, then: (result: T) => void): void {
+    const reading = result.then(then, (error: unknown) => {
+      this.#fail(error instanceof WireError
+        ? new ReplicatorError(codes.logCorrupt, `The log is damaged: ${error.message}`, { cause: error })
+        : storeError('The store could not be read', error))
+    }).finally(() => { this.#reading.delete(reading) })
+    this.#reading.add(reading)
   }
 
   /** One flush for all that happened in this turn of the event loop. */
@@ -324,7 +377,14 @@ export class Node implements LinkOwner {
     const core = this.#core
     if (core === null) return
 
-    if (core.readable) this.#reads.onReadable()
+    this.#reads.onChange()
+    const { known, progress } = core
+    if (known !== null && known !== this.#wasView) {
+      this.#wasView = known
+      this.#events.onView(known)
+    }
+    if (progress !== null && JSON.stringify(progress) !== JSON.stringify(this.#progress)) this.#events.onSync(progress)
+    this.#progress = progress
     const { ready } = this
     if (ready !== this.#wasReady) {
       this.#wasReady = ready
@@ -347,15 +407,15 @@ export class Node implements LinkOwner {
     for (const resolve of this.#drained.splice(0)) resolve()
   }
 
-  /** Ticks only while somebody waits. */
+  /** Ticks only while somebody waits, or is there to be heard or missed: a node that is alone shall let its process end. */
   #armTimer (): void {
-    if (this.#timer !== null || this.#failure !== null) return
-    if (this.#callers.size + this.#reads.size === 0) return
+    if (this.#timer !== null || this.#failure !== null || this.#stopped) return
+    const isAlone = this.#links.sessions.length === 0 && (!this.ready || this.lease === 'free')
+    if (isAlone && this.#callers.size + this.#reads.size === 0) return
     this.#timer = this.#env.setTimer(() => {
       this.#timer = null
-      const now = this.#env.now()
-      this.#reads.onTick(now, this.waitingFor)
-      if (this.#core !== null) this.#input({ type: 'tick', now })
+      this.#reads.onTick(this.#env.now(), this.waitingFor)
+      if (this.#core !== null) this.#input({ type: 'tick', wall: this.#env.wall() })
       this.#armTimer()
     }, TICK_MS)
   }
@@ -417,16 +477,23 @@ export class Node implements LinkOwner {
 
   #waitFor (positionOf: (core: Core) => number): Promise<void> | null {
     if (this.#failure !== null) return Promise.reject(this.#failure)
-    if (this.#stopping && this.#core?.readable !== true) return Promise.reject(closedError())
+    if (this.#stopping && !this.readable) return Promise.reject(closedError())
     if (this.#reads.size >= this.#settings.queueMax) return Promise.reject(new ReplicatorError(codes.queueFull, `${this.#reads.size} reads are waiting already`))
-    const wait = this.#reads.wait(() => this.#core, positionOf)
+    const wait = this.#reads.wait(positionOf)
     this.#armTimer()
     return wait
   }
 
   /** Peers without which nothing commits have failed for good. */
   get #hopeless (): boolean {
-    return !this.ready && this.#links.hopeless
+    if (this.ready) return false
+    const { reachable, failed } = this.#links.reachable
+    const known = this.#core?.known ?? null
+    if (failed === 0) return false
+    if (known === null) return true
+    // Members whose addresses are not configured here may be anywhere.
+    const others = Math.max(reachable, known.members.length - 1 - failed)
+    return others < (this.#core?.minConsensus ?? 0) || others + 1 < majority(known.members)
   }
 }
 

@@ -15,17 +15,23 @@ export interface ReplicatorOptions {
   /** The other nodes, or at least one of them. Default: none. */
   peers?: readonly Address[] | undefined
   /**
-   * How many peers must hold a write beside one node. Default: the number of peers. Larger: not ready until more have
-   * joined. Smaller is not supported yet.
+   * How many live peers must hold a write that is called here, beside one node. This node is ready while that many are live and a
+   * majority of the members takes part; so the others may die. Each node may have its own. Default: the number of configured peers
+   * until a cluster has formed, then all other members. A cluster is founded by more than that many nodes.
    */
   minConsensus?: number | undefined
+  /**
+   * `'strong'`: all that the README guarantees, also with `minConsensus: 0`, which has to be said: without it, 0 will once mean
+   * eventual consistency. The only value of this version. Default: strong, if `minConsensus` is not 0.
+   */
+  consistency?: 'strong' | undefined
   /** After this many failed attempts in a row to reach a peer, `fail` is emitted; dialling goes on. Default 16. */
   failAfter?: number | undefined
   /** Replaces plain TCP on the dialling side. */
   transport?: Transport | undefined
   /**
-   * `'disk'` (default): a write is on stable storage on every member when its promise resolves. `'memory'`: it is
-   * with the operating system of every member; that survives killed processes, but not a power cut.
+   * `'disk'` (default): a write is on stable storage on every live member when its promise resolves. `'memory'`: it is
+   * with the operating system of every live member; that survives killed processes, but not a power cut.
    */
   durability?: 'disk' | 'memory' | undefined
   /**
@@ -37,7 +43,7 @@ export interface ReplicatorOptions {
   writeTimeoutMs?: number | undefined
   /** After this many milliseconds a read that waits rejects. Default 10,000. */
   readTimeoutMs?: number | undefined
-  /** A peer that is silent for this long, in milliseconds, is disconnected. Default 5,000. */
+  /** A peer that is silent for this long, in milliseconds, is disconnected, and the cluster goes on without it. Default 5,000. */
   failureTimeoutMs?: number | undefined
   /** How many writes may wait, queued or undecided. Default 100,000. */
   queueMax?: number | undefined
@@ -47,6 +53,11 @@ export interface ReplicatorOptions {
   writeBytesMax?: number | undefined
   /** The largest key, in bytes. Default 64 KiB. */
   keyBytesMax?: number | undefined
+  /**
+   * How many bytes of the log are kept for members that are away, from 64 KiB. Beyond, a member gets a copy of the data when it
+   * returns. Default 256 MiB.
+   */
+  logBytesMax?: number | undefined
   /** A name for people, at most 64 characters. Default: none. */
   name?: string | undefined
 }
@@ -56,6 +67,8 @@ export interface Settings {
   readonly peers: readonly Address[]
   /** Null: as many as there are peers. */
   readonly minConsensus: number | null
+  /** Null: not said. It is strong all the same. */
+  readonly consistency: 'strong' | null
   readonly failAfter: number
   readonly transport: Transport | null
   readonly durability: 'disk' | 'memory'
@@ -67,12 +80,13 @@ export interface Settings {
   readonly queueBytesMax: number
   readonly writeBytesMax: number
   readonly keyBytesMax: number
+  readonly logBytesMax: number
   readonly name: string
 }
 
 const known = new Set<string>([
-  'host', 'port', 'peers', 'minConsensus', 'failAfter', 'transport', 'durability', 'reads', 'writeTimeoutMs', 'readTimeoutMs',
-  'failureTimeoutMs', 'queueMax', 'queueBytesMax', 'writeBytesMax', 'keyBytesMax', 'name'
+  'host', 'port', 'peers', 'minConsensus', 'consistency', 'failAfter', 'transport', 'durability', 'reads', 'writeTimeoutMs',
+  'readTimeoutMs', 'failureTimeoutMs', 'queueMax', 'queueBytesMax', 'writeBytesMax', 'keyBytesMax', 'logBytesMax', 'name'
 ] satisfies Array<keyof ReplicatorOptions>)
 
 /** Checks options and fills in defaults. Throws a TypeError on a wrong one, a ReplicatorError on one that is not supported yet. */
@@ -88,10 +102,13 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
   const own = port === undefined ? null : readAddress({ host: host ?? 'localhost', port }, '')
   const peers = readPeers(options.peers === undefined ? [] : options.peers, own)
   const minConsensus = options.minConsensus ?? null
+  if (minConsensus !== null) integer('minConsensus', minConsensus, 0, 63)
+  const consistency = readConsistency(options.consistency)
 
-  if (minConsensus !== null && integer('minConsensus', minConsensus, 0, 63) < peers.length) {
-    throw new ReplicatorError(codes.notSupported, `minConsensus (${minConsensus}) is smaller than the number of peers (${peers.length}). ` +
-      'In this version every member must hold every write: leave minConsensus out, or set it to the number of peers.')
+  // Later versions shall be able to give it another meaning.
+  if (minConsensus === 0 && peers.length > 0 && consistency === null) {
+    throw new ReplicatorError(codes.notSupported, "minConsensus 0 with peers will mean eventual consistency, which this version does not have. Say consistency: 'strong' " +
+      'for a cluster in which a node takes writes that no peer holds yet, as long as a majority of the members takes part; or set minConsensus to 1 or more.')
   }
   if (transport !== undefined && typeof transport !== 'function') throw new TypeError("The option 'transport' must be a function")
   oneOf('durability', durability, ['disk', 'memory'])
@@ -102,6 +119,7 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
     address: own,
     peers,
     minConsensus,
+    consistency,
     failAfter: options.failAfter === Infinity ? Infinity : integer('failAfter', options.failAfter ?? 16, 1, 1e9),
     transport: transport ?? null,
     durability,
@@ -113,6 +131,7 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
     queueBytesMax: integer('queueBytesMax', options.queueBytesMax ?? 64 * 2 ** 20, 1, 2 ** 40),
     writeBytesMax: integer('writeBytesMax', options.writeBytesMax ?? 16 * 2 ** 20, 64, WRITE_BYTES_LIMIT),
     keyBytesMax: integer('keyBytesMax', options.keyBytesMax ?? 64 * 2 ** 10, 1, 2 ** 20),
+    logBytesMax: integer('logBytesMax', options.logBytesMax ?? 256 * 2 ** 20, 64 * 2 ** 10, 2 ** 50),
     name
   }
 }
@@ -127,6 +146,13 @@ export function readAddress (address: unknown, what: string): Address {
 
 export function sameAddress (a: Address | null, b: Address | null): boolean {
   return a !== null && b !== null && a.host === b.host && a.port === b.port
+}
+
+function readConsistency (consistency: unknown): 'strong' | null {
+  if (consistency === undefined) return null
+  if (consistency === 'eventual') throw new ReplicatorError(codes.notSupported, "This version has no eventual consistency: the option 'consistency' must be strong")
+  if (consistency !== 'strong') throw new TypeError("The option 'consistency' must be one of: strong")
+  return consistency
 }
 
 function readPeers (peers: readonly Address[], own: Address | null): Address[] {

@@ -95,15 +95,15 @@ export class PeerBook {
     return { required: [...required].sort(), unresolved }
   }
 
-  /** True if somebody configured is missing, and all of those have failed for good. */
-  isHopeless (self: string, isConnected: (id: string) => boolean): boolean {
-    let missing = 0
+  /** Behind how many configured addresses there is somebody, or may yet be: those that have not failed for good. */
+  reachable (self: string, isConnected: (id: string) => boolean): { reachable: number, failed: number } {
+    const count = { reachable: 0, failed: 0 }
     for (const { configured, id, failed } of this.#entries.values()) {
-      if (!configured || id === self || (id !== null && isConnected(id))) continue
-      if (!failed) return false
-      missing++
+      if (!configured || id === self) continue
+      if (failed && (id === null || !isConnected(id))) count.failed++
+      else count.reachable++
     }
-    return missing > 0
+    return count
   }
 }
 

@@ -7,6 +7,7 @@ const codeOf = {
   withdrawn: codes.withdrawn,
   seeded: codes.withdrawn,
   unreachable: codes.unreachable,
+  copied: codes.timeout,
   closed: codes.closed,
   failed: codes.storeFailed
 } as const satisfies Record<Rejection, ErrorCode>
@@ -15,6 +16,7 @@ const reasonOf = {
   timeout: 'it took too long',
   withdrawn: 'it was withdrawn',
   seeded: 'the data of the founders are in the log already',
+  copied: 'its place in the log was not seen: this node has got a copy of the data',
   unreachable: 'peers without which no write can commit have failed',
   closed: 'the replicator was closed',
   failed: 'this node has stopped taking part'

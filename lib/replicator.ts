@@ -6,6 +6,7 @@ import type { Environment } from './env.ts'
 import { realEnvironment } from './env.ts'
 import { codes, ReplicatorError } from './errors.ts'
 import type { ReplicatorEvents } from './events.ts'
+import { viewInfo } from './events.ts'
 import type { Address, Network } from './net/network.ts'
 import { StreamNetwork } from './net/stream-network.ts'
 import type { Listener } from './net/stream-network.ts'
@@ -145,6 +146,7 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
   async digest (): Promise<ReplicaDigest> {
     await this.db.open({ passive: true })
     await this.#consistent()
+    if (!this.#node.complete) throw incompleteError()
     return await digestReplica(this.#interception.store)
   }
 
@@ -211,17 +213,22 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
   #gate (): Gate {
     const replicator = this
     return {
-      get open () { return replicator.#readsLocally || replicator.#node.open },
+      get open () { return (replicator.#readsLocally && replicator.#node.complete) || replicator.#node.open },
+      assertComplete: () => { if (!this.#node.complete) throw incompleteError() },
       write: (body) => {
         if (this.#closedForGood) return Promise.reject(closedError('aborted'))
         return this.#node.write(body)
       },
-      waitForKey: (key) => this.#readsLocally ? null : this.#node.waitForKeys([key]),
-      waitForKeys: (keys) => this.#readsLocally ? null : this.#node.waitForKeys(keys),
-      waitForRange: (range: ByteRange) => this.#readsLocally ? null : this.#node.waitForRange(range),
+      waitForKey: (key) => this.#readsLocally ? this.#refuseHalf() : this.#node.waitForKeys([key]),
+      waitForKeys: (keys) => this.#readsLocally ? this.#refuseHalf() : this.#node.waitForKeys(keys),
+      waitForRange: (range: ByteRange) => this.#readsLocally ? this.#refuseHalf() : this.#node.waitForRange(range),
       onStoreOpen: () => { this.#start() },
       onStoreClosing: () => this.#stop()
     }
+  }
+
+  #refuseHalf (): Promise<void> | null {
+    return this.#node.complete ? null : Promise.reject(incompleteError())
   }
 
   get #readsLocally (): boolean {
@@ -267,6 +274,7 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
   // The node's side.
 
   #events (): NodeEvents {
+    let epoch = 0
     return {
       onReady: () => {
         this.#status = 'ready'
@@ -278,6 +286,13 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
         if (this.#status === 'ready') this.#status = 'notready'
         this.#emit('notready')
       },
+      onView: (view) => {
+        // It may be heard of first, and installed later.
+        if (view.epoch <= epoch) return
+        epoch = view.epoch
+        this.#emit('view', viewInfo(view))
+      },
+      onSync: (progress) => { this.#emit('sync', { ...progress }) },
       onConnect: ({ host, port }) => { this.#emit('connect', host, port) },
       onDisconnect: ({ host, port }) => { this.#emit('disconnect', host, port) },
       onReconnect: ({ host, port }) => { this.#emit('reconnect', host, port) },
@@ -323,6 +338,10 @@ function closedError (outcome?: 'aborted'): ReplicatorError {
   return new ReplicatorError(codes.closed, 'The replicator is closed', outcome === undefined ? {} : { outcome })
 }
 
+function incompleteError (): ReplicatorError {
+  return new ReplicatorError(codes.incomplete, 'The data of this node are being copied from another: they are not a state of the database yet')
+}
+
 /** Makes replicators, with or without `new`. */
 export interface ReplicatorConstructor {
   <T extends AbstractLevel<any, any, any>>(db: T, opts?: ReplicatorOptions): DatabaseReplicator<T>
@@ -332,7 +351,7 @@ export interface ReplicatorConstructor {
 
 /**
  * Replicates an abstract-level database: from here on, every put, del, batch and clear on `db` is committed by all
- * members of the cluster in one order before its promise resolves, and every read on any member sees it.
+ * live members of the cluster in one order before its promise resolves, and every read on any member sees it.
  *
  * Throws a TypeError on wrong options, and a ReplicatorError with code LEVEL_NOT_SUPPORTED on options or databases that
  * this version cannot work with, LEVEL_ALREADY_WRAPPED on a database that is wrapped already.

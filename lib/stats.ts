@@ -1,3 +1,4 @@
+import type { SyncProgress } from './events.ts'
 import type { Address } from './net/network.ts'
 import type { Node } from './node.ts'
 import type { Settings } from './options.ts'
@@ -11,6 +12,10 @@ export interface PeerStats {
   name: string
   address: Address | null
   connected: boolean
+  /** A member that holds every write, by the newest view known here. */
+  live: boolean
+  /** Why it is not live, for people; empty if it is, or if it is not a member. */
+  why: string
 }
 
 /** What a node knows of itself and its cluster. */
@@ -28,6 +33,21 @@ export interface ReplicatorStats {
   isCoordinator: boolean
   /** The ids of all members; empty until a cluster has formed. */
   members: string[]
+  /** The ids of those that hold every write, by the newest view known here, which need not be installed. */
+  live: string[]
+  /** How many live peers must hold a write that is called here. */
+  minConsensus: number
+  /** Consistent reads are answered here. */
+  readable: boolean
+  /**
+   * The right to answer them without asking others: `'free'` if none is needed, since nobody goes on without anybody; `'valid'`,
+   * `'expired'`; `'none'` outside of a view.
+   */
+  lease: 'free' | 'valid' | 'expired' | 'none'
+  /** What this node is getting from another; null if it lacks nothing, or gets nothing. */
+  sync: SyncProgress | null
+  /** The first position that is still in the log. */
+  logStart: number
   /** Positions of the log: appended, known to be committed, in the data. */
   end: number
   committed: number
@@ -45,26 +65,39 @@ export interface ReplicatorStats {
 export function statsOf (node: Node, status: ReplicatorStatus, settings: Settings, lastError: Error | null): ReplicatorStats {
   const core = node.core
   const view = core?.view ?? null
+  const known = core?.known ?? view
+  const live = known === null ? [] : known.live.map(({ id }) => id)
+  const standing = (id: string): Pick<PeerStats, 'live' | 'why'> => {
+    const isLive = live.includes(id)
+    return { live: isLive, why: core === null || isLive || known?.members.includes(id) !== true ? '' : core.agreement.whyNotLive(id) }
+  }
   const connected = node.sessions.map((session): PeerStats => ({
     id: session.peer.id,
     name: session.peer.name,
     address: session.peer.address ?? session.address,
-    connected: true
+    connected: true,
+    ...standing(session.peer.id)
   }))
   const nameOf = (id: string): string => id === node.id ? settings.name : connected.find(peer => peer.id === id)?.name ?? ''
-  const missing = (view?.members ?? [])
+  const missing = (known?.members ?? [])
     .filter(id => id !== node.id && !connected.some(peer => peer.id === id))
-    .map((id): PeerStats => ({ id, name: '', address: null, connected: false }))
+    .map((id): PeerStats => ({ id, name: '', address: null, connected: false, ...standing(id) }))
 
   return {
     id: node.id,
     name: settings.name,
     status,
-    cluster: view?.cluster ?? '',
+    cluster: known?.cluster ?? '',
     epoch: view?.epoch ?? 0,
     coordinator: view === null ? null : { id: view.coordinator, name: nameOf(view.coordinator) },
     isCoordinator: core?.leads ?? false,
-    members: [...view?.members ?? []],
+    members: [...known?.members ?? []],
+    live,
+    minConsensus: core?.minConsensus ?? settings.minConsensus ?? settings.peers.length,
+    readable: node.readable,
+    lease: node.lease,
+    sync: core?.progress == null ? null : { ...core.progress },
+    logStart: core === null ? 0 : core.base.position + 1,
     end: core?.end ?? 0,
     committed: core?.committed ?? 0,
     applied: core?.applied ?? 0,

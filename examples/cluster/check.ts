@@ -19,20 +19,20 @@ export interface Verdict {
 }
 
 export async function checkReplicas (cluster: Cluster): Promise<Verdict> {
-  const up = cluster.nodes.filter((node) => node.isUp)
+  const up = cluster.nodes.filter((node) => node.isReachable)
   const digests = await digestsAtOnePosition(up)
   const differ = (part: keyof Digest) => new Set(digests.map((digest) => digest[part])).size > 1
 
   const table = formatTable(
-    ['node', 'position', 'entries', 'data', 'log'],
-    up.map(({ name }, i) => [name, digests[i]!.position, digests[i]!.entries, shorten(digests[i]!.data), shorten(digests[i]!.log)])
+    ['node', 'position', 'entries', 'data', 'origins'],
+    up.map(({ name }, i) => [name, digests[i]!.position, digests[i]!.entries, shorten(digests[i]!.data), shorten(digests[i]!.table)])
   )
 
   const problems: string[] = []
   if (differ('position')) {
     problems.push('not comparable: the nodes are at different positions')
   } else {
-    if (differ('log')) problems.push('the logs differ')
+    if (differ('table')) problems.push('the tables of origins differ')
     if (differ('data')) problems.push('the data differ:', ...await findDifferences(up))
   }
   if (up.length < cluster.nodes.length) problems.push(`not every replica could be compared: ${cluster.hint}`)

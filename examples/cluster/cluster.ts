@@ -27,14 +27,19 @@ export class Cluster {
     await Promise.all(this.nodes.map(async (node) => { await this.#ready(node) }))
   }
 
-  /** Resolves with whether the node is ready; as long as others are down it may have to wait for them. */
+  /** Resolves with whether the node is ready; as long as others cannot be reached it may have to wait for them. */
   async start (name: string): Promise<boolean> {
     const node = this.node(name)
     if (node.isUp) throw new CallError({ message: `${name} is up already` })
     await this.#open(node)
-    if (this.nodes.some((other) => !other.isUp)) return false
+    if (!node.isReachable || !this.#isEnough) return false
     await this.#ready(node)
     return true
+  }
+
+  /** Nobody shall wait for a process that stands still. */
+  resumeAll (): void {
+    for (const node of this.nodes) if (node.isPaused) node.resume()
   }
 
   async closeAll (): Promise<void> {
@@ -42,11 +47,24 @@ export class Cluster {
     await Promise.all(this.nodes.map(async (node) => { await node.close() }))
   }
 
-  /** What to do about writes that do not go on; empty if every node is up. */
+  /** What to do about writes that do not go on; empty if every node can be reached. */
   get hint (): string {
-    const down = this.nodes.filter((node) => !node.isUp).map((node) => node.name)
-    if (down.length === 0 || this.#isClosing) return ''
-    return `${down.join(', ')} ${down.length === 1 ? 'is' : 'are'} down: ${down.map((name) => `"start ${name}"`).join(', ')}`
+    if (this.#isClosing) return ''
+    const causes: Array<[state: string, remedy: string, nodes: NodeProcess[]]> = [
+      ['down', 'start', this.nodes.filter((node) => !node.isUp)],
+      ['paused', 'resume', this.nodes.filter((node) => node.isPaused)],
+      ['cut off', 'mend', this.nodes.filter((node) => node.isCut)]
+    ]
+    return causes.filter(([,, nodes]) => nodes.length > 0).map(([state, remedy, nodes]) => {
+      const names = nodes.map((node) => node.name)
+      return `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} ${state}: ${names.map((name) => `"${remedy} ${name}"`).join(', ')}`
+    }).join('; ')
+  }
+
+  /** Those that can be reached can write. */
+  get #isEnough (): boolean {
+    const count = this.nodes.filter((node) => node.isReachable).length
+    return count > this.nodes.length / 2 && this.nodes.every((node) => count > node.options.minConsensus)
   }
 
   async #open (node: NodeProcess): Promise<void> {
@@ -74,7 +92,7 @@ export class Cluster {
       }, readyTimeoutMs)
     })
     try {
-      await Promise.race([node.call('ready', []), expired])
+      node.id = await Promise.race([node.call('ready', []), expired])
     } finally {
       clearTimeout(timer)
     }

@@ -72,7 +72,10 @@ async function readCommands (cluster: Cluster, output: Output): Promise<number> 
   readline.close()
   if (output.isTerminal && !quit) console.log()
 
-  if (!quit && !output.isTerminal) await session.settled()
+  if (!quit && !output.isTerminal) {
+    cluster.resumeAll()
+    await session.settled()
+  }
   await cluster.closeAll()
   await session.settled()
   // How a conversation went is for the person to judge.

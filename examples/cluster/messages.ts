@@ -10,6 +10,9 @@ export interface NodeOptions extends Address {
   /** The folder of its database. */
   location: string
   peers: Address[]
+  minConsensus: number
+  failureTimeoutMs: number
+  readTimeoutMs: number
   writeTimeoutMs: number
 }
 
@@ -22,7 +25,14 @@ export type Entry = [key: string, value: string]
 export interface Stats {
   status: string
   epoch: number
+  /** The ids of nodes, here and below. */
   coordinator: string | null
+  live: string[]
+  readable: boolean
+  lease: string
+  /** What it is getting from another node; null if it lacks nothing. */
+  sync: Progress | null
+  logStart: number
   end: number
   committed: number
   applied: number
@@ -35,12 +45,21 @@ export interface Stats {
   lastError: string | null
 }
 
+export interface Progress {
+  phase: 'log' | 'copy' | 'verify'
+  /** Positions of the log, or bytes. */
+  done: number
+  /** 0 if it is not known. */
+  total: number
+}
+
 export interface Digest {
-  /** How much of the log the digest covers. */
+  /** How much of the log is in the data. */
   position: number
   entries: number
   data: string
-  log: string
+  /** Of the table of origins: who has written, and how much. */
+  table: string
 }
 
 export interface LoadProgress {
@@ -68,10 +87,12 @@ export interface Failure {
 
 /** What a node can be asked to do. */
 export interface Calls {
-  /** Opens the database and listens. */
-  open (options: NodeOptions): void
-  /** Waits until the node can write. */
-  ready (): void
+  /** Opens the database and listens. A node that is cut off talks to no other. */
+  open (options: NodeOptions, isCut: boolean): void
+  /** Waits until the node can write. Gives its id. */
+  ready (): string
+  /** Cuts or mends its connections to all others. */
+  cut (isCut: boolean): void
   put (key: string, value: string): void
   del (key: string): void
   batch (operations: Operation[]): void
@@ -97,4 +118,5 @@ export type Message =
   | { type: 'result', id: number, result: unknown }
   | { type: 'failure', id: number, failure: Failure }
   | { type: 'progress', id: number, progress: LoadProgress }
-  | { type: 'event', name: 'ready' | 'notready' }
+  /** Something to tell, without having been asked. */
+  | { type: 'event', text: string }

@@ -6,8 +6,9 @@ import type { Calls, Failure, LoadProgress, Message, Method, NodeOptions, Reques
 const program = fileURLToPath(new URL('node.ts', import.meta.url))
 const closeTimeoutMs = 10_000
 
-/** The code of a call to a node that is not up. */
+/** The codes of a call to a node that is not up, or that is paused. */
 export const nodeDown = 'NODE_DOWN'
+export const nodePaused = 'NODE_PAUSED'
 
 /** A call to a node that failed, in the node or on the way to it. */
 export class CallError extends Error {
@@ -31,12 +32,16 @@ interface Pending {
 /** The prompt's side of one node: starts its process, asks it, ends it. */
 export class NodeProcess {
   readonly options: NodeOptions
+  /** The id of its replicator; empty until it was ready once. */
+  id = ''
   /** Tells what happens to the node without being asked for. */
   readonly #tell: (text: string) => void
   readonly #pending = new Map<number, Pending>()
   #child: ChildProcess | null = null
   #exited: Promise<unknown> = Promise.resolve()
   #isEnding = false
+  #isPaused = false
+  #isCut = false
   #nextId = 1
 
   constructor (options: NodeOptions, tell: (text: string) => void) {
@@ -56,6 +61,20 @@ export class NodeProcess {
     return this.#child !== null && !this.#isEnding
   }
 
+  get isPaused (): boolean {
+    return this.#isPaused
+  }
+
+  /** It stays cut off when its process ends and starts again. */
+  get isCut (): boolean {
+    return this.#isCut
+  }
+
+  /** It can do its part. */
+  get isReachable (): boolean {
+    return this.isUp && !this.#isPaused && !this.#isCut
+  }
+
   /** Resolves when the database is open and the node listens. */
   async start (): Promise<void> {
     await this.#exited
@@ -67,6 +86,7 @@ export class NodeProcess {
     })
     this.#child = child
     this.#isEnding = false
+    this.#isPaused = false
     this.#exited = new Promise((resolve) => { child.once('exit', resolve) })
     child.on('message', (message) => { this.#onMessage(message as Message) })
     child.on('exit', (code, signal) => { this.#onExit(code, signal) })
@@ -77,7 +97,7 @@ export class NodeProcess {
     }
 
     try {
-      await this.call('open', [this.options])
+      await this.call('open', [this.options, this.#isCut])
     } catch (err) {
       await this.kill()
       throw err
@@ -91,6 +111,8 @@ export class NodeProcess {
   ): Promise<ReturnType<Calls[M]>> {
     const child = this.#child
     if (child === null || this.#isEnding) throw new CallError({ code: nodeDown, message: `${this.name} is down` })
+    // It would be answered when the process goes on: for a script, maybe never.
+    if (this.#isPaused) throw new CallError({ code: nodePaused, message: `${this.name} is paused` })
 
     const id = this.#nextId++
     return await new Promise((resolve, reject) => {
@@ -99,6 +121,27 @@ export class NodeProcess {
       // If it cannot be sent the process has gone: `exit` follows, which rejects the call.
       child.send(request, () => {})
     })
+  }
+
+  /** As a machine that hangs would: connections stay, and nobody answers. */
+  pause (): void {
+    if (!this.isUp) throw new CallError({ code: nodeDown, message: `${this.name} is down` })
+    if (process.platform === 'win32') throw new CallError({ message: 'Windows cannot pause a process' })
+    if (this.#isPaused) throw new CallError({ message: 'it is paused already' })
+    this.#isPaused = true
+    this.#child?.kill('SIGSTOP')
+  }
+
+  resume (): void {
+    if (!this.#isPaused) throw new CallError({ message: 'it is not paused' })
+    this.#isPaused = false
+    this.#child?.kill('SIGCONT')
+  }
+
+  async cut (isCut: boolean): Promise<void> {
+    if (this.#isCut === isCut) throw new CallError({ message: isCut ? 'it is cut off already' : 'it is not cut off' })
+    if (this.isUp) await this.call('cut', [isCut])
+    this.#isCut = isCut
   }
 
   /** As a crash would: the process can do nothing about it. */
@@ -110,6 +153,7 @@ export class NodeProcess {
 
   /** Lets the node close its database first. */
   async close (): Promise<void> {
+    if (this.isPaused) this.resume()
     if (this.isUp) {
       // Why a node could not close does not matter any more.
       this.call('close', []).catch(() => {})
@@ -122,7 +166,7 @@ export class NodeProcess {
 
   #onMessage (message: Message): void {
     if (message.type === 'event') {
-      if (!this.#isEnding) this.#tell(`${this.name}: ${message.name === 'ready' ? 'ready' : 'not ready'}`)
+      if (!this.#isEnding) this.#tell(`${this.name}: ${message.text}`)
       return
     }
 
@@ -142,6 +186,7 @@ export class NodeProcess {
     const how = signal ?? `exit code ${code}`
     if (!this.#isEnding) this.#tell(`${this.name}: the process ended with ${how}; "start ${this.name}" brings it back`)
     this.#child = null
+    this.#isPaused = false
 
     for (const { method, reject } of this.#pending.values()) {
       const more = method === 'load' ? ', with some of the lines written' : ''

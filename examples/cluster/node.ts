@@ -3,8 +3,9 @@
  * the messages to and from the prompt, this is all that an application has to do.
  */
 import { ClassicLevel } from 'classic-level'
-import { Replicator } from '../../index.ts'
+import { Replicator, type SyncProgress } from '../../index.ts'
 import { load } from './load.ts'
+import { Wire } from './wire.ts'
 import type { Calls, Entry, Failure, Message, Method, NodeOptions, Request } from './messages.ts'
 
 type Handlers = { [M in Method]: (id: number, ...args: Parameters<Calls[M]>) => Promise<ReturnType<Calls[M]>> }
@@ -12,36 +13,71 @@ type Handlers = { [M in Method]: (id: number, ...args: Parameters<Calls[M]>) => 
 interface Opened {
   db: ClassicLevel<string, string>
   replicator: ReturnType<typeof Replicator>
+  wire: Wire
 }
 
 let opened: Opened | null = null
 
-async function open (options: NodeOptions): Promise<void> {
-  const { location, host, port, name, peers, writeTimeoutMs } = options
+async function open (options: NodeOptions, isCut: boolean): Promise<void> {
+  const { location, host, port, name, peers, minConsensus, failureTimeoutMs, readTimeoutMs, writeTimeoutMs } = options
+  const wire = new Wire(isCut)
   const db = new ClassicLevel<string, string>(location)
   await db.open()
 
-  const replicator = Replicator(db, { host, port, name, peers, writeTimeoutMs })
-  replicator.on('ready', () => { send({ type: 'event', name: 'ready' }) })
-  replicator.on('notready', () => { send({ type: 'event', name: 'notready' }) })
+  const replicator = Replicator(db, {
+    host,
+    port,
+    name,
+    peers,
+    minConsensus,
+    consistency: 'strong',
+    failureTimeoutMs,
+    readTimeoutMs,
+    writeTimeoutMs,
+    transport: wire.dial
+  })
+  opened = { db, replicator, wire }
+
+  replicator.on('ready', () => {
+    const { isCoordinator, epoch, members, live } = replicator.stats()
+    tell(isCoordinator ? `ready, as coordinator of epoch ${epoch}, with ${live.length} of ${members.length} nodes live` : 'ready')
+  })
+  replicator.on('notready', () => { tell('not ready') })
+  replicator.on('sync', ({ phase, done, total }) => {
+    if (done === total && total > 0) tell(doneTexts[phase])
+  })
   // Mostly peers that are down, again and again; `status` shows the last one.
   replicator.on('error', () => {})
-  opened = { db, replicator }
 
-  await replicator.listen({ host, port })
+  // Without a cable to cut: await replicator.listen({ host, port })
+  await wire.listen(port, host, () => replicator.createServer())
+}
+
+const doneTexts: Record<SyncProgress['phase'], string> = {
+  log: 'has what it lacked, from the log of another node',
+  copy: 'has a copy of the data of another node',
+  verify: 'has compared its copy: it is the same'
 }
 
 async function close (): Promise<void> {
   if (opened === null) return
-  const { db, replicator } = opened
+  const { db, replicator, wire } = opened
   opened = null
+  wire.close()
   await replicator.close()
   await db.close()
 }
 
 const handlers: Handlers = {
-  open: async (id, options) => await open(options),
-  ready: async () => { await node().replicator.ready() },
+  open: async (id, options, isCut) => await open(options, isCut),
+  cut: async (id, isCut) => { node().wire.cut(isCut) },
+
+  async ready () {
+    const { replicator } = node()
+    await replicator.ready()
+    return replicator.stats().id
+  },
+
   put: async (id, key, value) => { await node().db.put(key, value) },
   del: async (id, key) => { await node().db.del(key) },
   batch: async (id, operations) => { await node().db.batch(operations) },
@@ -65,8 +101,12 @@ const handlers: Handlers = {
     return {
       status: stats.status,
       epoch: stats.epoch,
-      // Its name is not known as long as it was never connected.
-      coordinator: stats.coordinator === null ? null : stats.coordinator.name || stats.coordinator.id.slice(0, 8),
+      coordinator: stats.coordinator?.id ?? null,
+      live: stats.live,
+      readable: stats.readable,
+      lease: stats.lease,
+      sync: stats.sync,
+      logStart: stats.logStart,
       end: stats.end,
       committed: stats.committed,
       applied: stats.applied,
@@ -113,6 +153,10 @@ async function answer ({ id, method, args }: Request): Promise<void> {
 function send (message: Message): void {
   // If the prompt has gone, nobody waits for this.
   if (process.connected) process.send?.(message, undefined, undefined, () => {})
+}
+
+function tell (text: string): void {
+  send({ type: 'event', text })
 }
 
 function toFailure (thrown: unknown): Failure {

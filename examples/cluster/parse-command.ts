@@ -1,13 +1,16 @@
 import type { Operation } from './messages.ts'
 import { UsageError } from './options.ts'
 
+/** What can be done to a node. */
+type NodeCommand = 'kill' | 'start' | 'pause' | 'resume' | 'cut' | 'mend'
+
 export type Command =
   | { type: 'put', node: string, key: string, value: string }
   | { type: 'get' | 'del', node: string, key: string }
   | { type: 'batch', node: string, operations: Operation[] }
   | { type: 'load', node: string, file: string }
   | { type: 'scan', node: string, prefix: string, limit: number }
-  | { type: 'kill' | 'start', node: string }
+  | { type: NodeCommand, node: string }
   | { type: 'status' | 'check' }
   | { type: 'wait' | 'help' | 'quit' }
 
@@ -20,7 +23,7 @@ export interface Line {
 const scanLimitDefault = 100
 
 const usages: Record<Command['type'], [arguments: string, meaning: string]> = {
-  put: ['NODE KEY VALUE', 'write on a node; it is written when every replica that has to has it'],
+  put: ['NODE KEY VALUE', 'write on a node; it is written when every live node has it'],
   get: ['NODE KEY', 'read from the node\'s own disk'],
   del: ['NODE KEY', 'delete'],
   batch: ['NODE put KEY VALUE del KEY ...', 'any number of both, all or nothing'],
@@ -28,6 +31,10 @@ const usages: Record<Command['type'], [arguments: string, meaning: string]> = {
   scan: ['NODE [PREFIX [LIMIT]]', `list entries in key order, at most ${scanLimitDefault} unless told`],
   kill: ['NODE', 'end its process with SIGKILL'],
   start: ['NODE', 'start its process again'],
+  pause: ['NODE', 'make its process stand still, with SIGSTOP'],
+  resume: ['NODE', 'let it go on'],
+  cut: ['NODE', 'cut its connections to the others, as if its cable was pulled'],
+  mend: ['NODE', 'let them connect again'],
   status: ['', 'what each node says about itself'],
   check: ['', 'are all replicas identical?'],
   wait: ['', 'wait for the commands in the background'],
@@ -69,7 +76,7 @@ function parseCommand (name: string, args: string[], nodes: readonly string[]): 
     case 'batch': takes(3, Infinity); return { type: name, node, operations: parseOperations(args.slice(1)) }
     case 'load': takes(2); return { type: name, node, file: key }
     case 'scan': takes(1, 3); return { type: name, node, prefix: key, limit: parseLimit(args[2]) }
-    case 'kill': case 'start': takes(1); return { type: name, node }
+    case 'kill': case 'start': case 'pause': case 'resume': case 'cut': case 'mend': takes(1); return { type: name, node }
     case 'status': case 'check': takes(0); return { type: name }
     case 'wait': case 'help': case 'quit': takes(0); return { type: name }
   }

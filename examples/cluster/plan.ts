@@ -17,18 +17,28 @@ interface Plan {
 
 export async function planNodes (options: Options): Promise<NodeOptions[]> {
   const file = join(options.data, 'cluster.json')
-  const { nodes } = await readPlan(file) ?? await makePlan(file, options.nodes ?? nodesDefault)
+  const plan = await readPlan(file)
+  const count = plan?.nodes.length ?? options.nodes ?? nodesDefault
 
-  if (options.nodes !== null && options.nodes !== nodes.length) {
-    throw new UsageError(`${options.data} has ${nodes.length} nodes, not ${options.nodes}: choose another folder with --data`)
+  if (options.nodes !== null && options.nodes !== count) {
+    throw new UsageError(`${options.data} has ${count} nodes, not ${options.nodes}: choose another folder with --data`)
   }
 
+  const minConsensus = options.minConsensus ?? Math.floor(count / 2)
+  if (minConsensus >= count) {
+    throw new UsageError(`--min-consensus ${minConsensus} needs more nodes: there are ${count}`)
+  }
+
+  const { nodes } = plan ?? await makePlan(file, count)
   return nodes.map(({ name, port }) => ({
     name,
     host,
     port,
     location: join(options.data, name),
     peers: nodes.filter((peer) => peer.name !== name).map((peer) => ({ host, port: peer.port })),
+    minConsensus,
+    failureTimeoutMs: options.failureTimeoutMs,
+    readTimeoutMs: options.readTimeoutMs,
     writeTimeoutMs: options.writeTimeoutMs
   }))
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { checkReplicas } from './check.ts'
 import type { Cluster } from './cluster.ts'
 import type { Failure, LoadProgress, LoadResult } from './messages.ts'
-import { CallError, nodeDown } from './node-process.ts'
+import { CallError, nodeDown, nodePaused } from './node-process.ts'
 import { quote, type Command } from './parse-command.ts'
 import { describeStatus } from './status.ts'
 
@@ -72,6 +72,22 @@ export async function runCommand (
         return ok(`${describeCommand(command)}: ${isReady ? 'ready' : `started; ${cluster.hint}`}`)
       }
 
+      case 'pause':
+        cluster.node(command.node).pause()
+        return ok(`${describeCommand(command)}: paused`)
+
+      case 'resume':
+        cluster.node(command.node).resume()
+        return ok(`${describeCommand(command)}: resumed`)
+
+      case 'cut':
+        await cluster.node(command.node).cut(true)
+        return ok(`${describeCommand(command)}: cut off`)
+
+      case 'mend':
+        await cluster.node(command.node).cut(false)
+        return ok(`${describeCommand(command)}: mended`)
+
       case 'status':
         return ok(await describeStatus(cluster))
 
@@ -93,8 +109,8 @@ export function describeCommand (command: Command): string {
     case 'get': case 'del': return `${command.type} ${command.node} ${quote(command.key)}`
     case 'batch': return `batch ${command.node} (${command.operations.length} operations)`
     case 'load': return `load ${command.node} ${quote(command.file)}`
-    case 'scan': case 'kill': case 'start': return `${command.type} ${command.node}`
-    default: return command.type
+    case 'status': case 'check': case 'wait': case 'help': case 'quit': return command.type
+    default: return `${command.type} ${command.node}`
   }
 }
 
@@ -118,7 +134,7 @@ const outcomes: Record<string, string> = {
 function describeFailure ({ code, message, outcome }: Failure, hint: string): string {
   const lines = [code === undefined || message.startsWith(code) ? message : `${code}: ${message}`]
   if (outcome !== undefined) lines.push(`  ${outcomes[outcome] ?? outcome}`)
-  // Other failures have nothing to do with nodes that are down.
-  if (hint !== '' && (code === nodeDown || outcome !== undefined || code?.startsWith('LEVEL_'))) lines.push(`  ${hint}`)
+  // Other failures have nothing to do with nodes that cannot be reached.
+  if (hint !== '' && (code === nodeDown || code === nodePaused || outcome !== undefined || code?.startsWith('LEVEL_'))) lines.push(`  ${hint}`)
   return lines.join('\n')
 }

@@ -1,31 +1,55 @@
-import type { LogName, MemberId } from './entry.ts'
-import { compareNames } from './entry.ts'
-import type { FoundingDecision } from './founding.ts'
+import type { MemberId } from './entry.ts'
+import type { FounderStatement, FoundingDecision } from './founding.ts'
 import { decideFounding } from './founding.ts'
 import type { Host } from './host.ts'
-import type { Founding, Message, StatusMessage } from './messages.ts'
+import type { Founding, Message, PromiseMessage, StatusMessage } from './messages.ts'
+import { Peers } from './peers.ts'
+import { isSurvivor, succeed } from './succession.ts'
 import type { View, Vow } from './view.ts'
-import { sameMembers } from './view.ts'
+import { isLive, majority, sameMembers, since } from './view.ts'
 
 /** A proposal that far beyond what was promised is nobody's honest next epoch; the numbers must not run out. */
 const EPOCHS_AHEAD_MAX = 1_000_000
+/** The members propose one after the other, in the order of their ids, this many milliseconds apart. */
+const STAGGER_MS = 150
+/** Doubles with each epoch that was promised and led to nothing, this often. */
+const DOUBLINGS_MAX = 6
+/** A proposal that has led to nothing after so long, or twice the failure time-out, is made again. */
+const PROPOSAL_MS = 3000
+/** A member that is excluded is admitted again not before this; doubles each time, up to the second number. */
+const PROBATION_MS = 250
+const PROBATION_MAX_MS = 16_000
+const PROBATION_MEMORY_MS = 60_000
 
 export interface AgreementHost extends Host {
+  /** This node's clock, in milliseconds. */
+  readonly now: number
   readonly vow: Vow
-  readonly view: View | null
-  readonly logEnd: LogName
+  /** The newest view known to be chosen. */
+  readonly known: View | null
   /** What this node brings along as a founder. */
   readonly founding: Founding
+  readonly minConsensus: number
+  readonly caughtUp: boolean
+  /** False while it can take no part. */
+  readonly fit: boolean
+  /** What this node tells with a promise. */
+  readonly testimony: Omit<PromiseMessage, 'type' | 'epoch'>
+  /** This process leads the view known. */
+  readonly leads: boolean
+  /** Live members that do not keep up; of the coordinator's knowledge. */
+  readonly stalled: readonly MemberId[]
+  /** The coordinator does not get on, although this node has done its part. */
+  readonly accused: boolean
   /** Gives a promise; `then` runs when it is durable. */
   promise (vow: Vow, then: () => void): void
+  /** Accepts a view; `then` runs when that is durable. */
+  accept (view: View, then: () => void): void
   /** Opens a view as its coordinator. */
-  open (view: View): void
+  open (view: View, waitMs: number): void
+  /** A view was chosen. */
+  learn (view: View): void
   onConflict (why: string): void
-}
-
-interface Peer {
-  readonly start: number
-  status: StatusMessage | null
 }
 
 interface Proposal {
@@ -33,89 +57,153 @@ interface Proposal {
   readonly cluster: string
   readonly members: readonly MemberId[]
   readonly seeder: MemberId | null
-  readonly promises: Map<MemberId, LogName>
-  /** The start of each member when it was asked. */
-  readonly starts: Map<MemberId, number>
-  /** Set when the view is decided. */
+  readonly without: readonly MemberId[]
+  /** Who is asked, this node included, with the start of each. */
+  readonly starts: ReadonlyMap<MemberId, number>
+  readonly promises: Map<MemberId, PromiseMessage>
+  readonly accepted: Set<MemberId>
+  /** Set when all that were asked have promised. */
   view: View | null
+  waitMs: number
+  chosen: boolean
+  /** When it was made. */
+  readonly at: number
 }
 
 /**
- * Agrees on views. The voters are fixed and all must be live, so the promise of all members, given durably and once per
- * epoch, takes the place of Paxos: whoever has all promises of an epoch owns it. The member with the lowest id proposes,
- * so there are no duels; the longest log wins. See `spec/protocol.md`, "Views".
+ * Agrees on views: single-decree Paxos with the epoch as its ballot, among the members. A proposer needs the promises of a
+ * majority, goes on from the newest view that any of them has accepted, and has its own accepted by a majority. Each epoch
+ * has one proposer, for a promise is given once per epoch. See `spec/protocol.md`, "Views".
  */
 export class Agreement {
   readonly #host: AgreementHost
+  readonly #peers: Peers
   /** The id that a cluster founded by this node gets. */
   readonly #freshCluster: string
-  readonly #peers = new Map<MemberId, Peer>()
+  readonly #failureTimeoutMs: number
   #proposal: Proposal | null = null
   #lastProposed = 0
+  /** A view is needed, and it is up to this node's patience to propose it, since then; for this promised epoch. */
+  #patience: { readonly epoch: number, readonly from: number } | null = null
+  #notBefore = 0
+  #refusals = 0
+  /** Members that were excluded: when they may be live again, and how long they had to wait. */
+  readonly #probation = new Map<MemberId, { until: number, ms: number }>()
   /** Why no view is proposed, for people. */
   waitingFor = ''
 
-  constructor (host: AgreementHost, freshCluster: string) {
+  constructor (host: AgreementHost, freshCluster: string, failureTimeoutMs: number, now: number) {
     this.#host = host
     this.#freshCluster = freshCluster
+    this.#failureTimeoutMs = failureTimeoutMs
+    this.#peers = new Peers(failureTimeoutMs, now)
   }
 
   get connected (): MemberId[] {
-    return [...this.#peers.keys()].sort()
+    return this.#peers.connected
   }
 
   isUp (peer: MemberId, start?: number): boolean {
-    const found = this.#peers.get(peer)
-    return found !== undefined && (start === undefined || found.start === start)
+    return this.#peers.isUp(peer, start)
+  }
+
+  statusOf (peer: MemberId): StatusMessage | null {
+    return this.#peers.status(peer)
+  }
+
+  onHeard (peer: MemberId): void {
+    this.#peers.onHeard(peer, this.#host.now)
+  }
+
+  /** Why a member is not live in the view known, for people; empty if it is. */
+  whyNotLive (id: MemberId): string {
+    const { known, self } = this.#host
+    if (known === null || isLive(known, id)) return ''
+    if (id === self) return this.#host.caughtUp ? 'about to be admitted' : 'catching up'
+    const status = this.#peers.status(id)
+    if (status === null) return 'not connected'
+    if (!status.fit) return 'its store does not get on, or it is closing'
+    if (!this.#peers.isReachable(id, this.#host.now)) return 'silent'
+    return status.caughtUp ? 'about to be admitted' : 'catching up'
   }
 
   get status (): StatusMessage {
-    const { vow, view, founding } = this.#host
+    const { vow, known, founding, testimony, minConsensus, caughtUp, fit } = this.#host
     return {
       type: 'status',
       promised: vow.epoch,
-      epoch: view?.epoch ?? 0,
-      coordinator: view?.coordinator ?? '',
-      coordinatorStart: view?.coordinatorStart ?? 0,
-      founding: view === null ? founding : null
+      view: known,
+      installed: testimony.installed,
+      connected: this.connected.slice(0, 64),
+      minConsensus,
+      caughtUp,
+      fit,
+      founding: known === null ? founding : null
     }
   }
 
   onUp (peer: MemberId, start: number): void {
-    this.#peers.set(peer, { start, status: null })
+    this.#peers.onUp(peer, start, this.#host.now)
     this.announce()
   }
 
   onDown (peer: MemberId): void {
-    this.#peers.delete(peer)
-    if (this.#proposal?.members.includes(peer) === true) this.#proposal = null
-    if (this.#host.view === null) this.announce()
-    else this.evaluate()
+    this.#peers.onDown(peer)
+    const proposal = this.#proposal
+    if (proposal !== null && !proposal.chosen && proposal.starts.has(peer)) this.#proposal = null
+    this.announce()
   }
 
   onStatus (from: MemberId, status: StatusMessage): void {
-    const peer = this.#peers.get(from)
-    if (peer === undefined) return
-    if (status.promised > this.#host.vow.epoch + EPOCHS_AHEAD_MAX) {
+    const { vow, known, self } = this.#host
+    if (status.promised > vow.epoch + EPOCHS_AHEAD_MAX || (status.view?.epoch ?? 0) > vow.epoch + EPOCHS_AHEAD_MAX) {
       this.#host.emit({ type: 'disconnect', peer: from, reason: 'promises an epoch that nobody can have reached' })
       return
     }
-    peer.status = status
+    if (status.view !== null && !status.view.members.includes(self)) return
+    if (status.view !== null && known !== null && status.view.cluster !== known.cluster) return
+    this.#peers.onStatus(from, status)
+    if (status.view !== null && status.view.epoch > (known?.epoch ?? 0)) this.#host.learn(status.view)
     this.evaluate()
+  }
+
+  /** This node has not run for a while. */
+  forgive (): void {
+    this.#peers.forgive(this.#host.now)
+  }
+
+  /** A view is known that was not before. */
+  onLearned (before: View | null, view: View): void {
+    this.#refusals = 0
+    this.#notBefore = 0
+    this.#patience = null
+    if (this.#proposal !== null && this.#proposal.epoch <= view.epoch) this.#proposal = null
+    for (const { id } of before?.live ?? []) {
+      if (isLive(view, id)) continue
+      const { now } = this.#host
+      const last = this.#probation.get(id)
+      const ms = last === undefined || now - last.until > PROBATION_MEMORY_MS ? PROBATION_MS : Math.min(2 * last.ms, PROBATION_MAX_MS)
+      this.#probation.set(id, { ms, until: now + ms })
+    }
   }
 
   /** This node's status has changed. */
   announce (): void {
     const { status } = this
-    for (const peer of this.#peers.keys()) this.#host.send(peer, status)
+    for (const peer of this.connected) this.#host.send(peer, status)
     this.evaluate()
   }
 
+  // As an acceptor.
+
   onPropose (from: MemberId, message: Message & { type: 'propose' }): void {
-    const { vow, view, self } = this.#host
-    const acceptable = message.epoch > vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX && message.members.includes(from) && (view === null
-      ? this.#mayFound(message.members)
-      : sameMembers(message.members, view.members) && message.cluster === view.cluster)
+    const { vow, known, self } = this.#host
+    const acceptable = this.#host.fit && message.members.includes(from) &&
+      message.epoch > vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX &&
+      (known === null
+        ? this.#mayFound(message.members)
+        : sameMembers(message.members, known.members) && message.cluster === known.cluster &&
+          message.without.every(accused => this.#agrees(known, from, accused)))
 
     if (!acceptable) {
       // Our status tells the proposer what it did not know.
@@ -129,139 +217,246 @@ export class Agreement {
       // Another promise may have overtaken this one on its way to the disk.
       if (this.#host.vow.epoch !== epoch) return
       if (from !== self) this.announce()
-      this.#host.send(from, { type: 'promise', epoch, end: this.#host.logEnd })
+      this.#host.send(from, { type: 'promise', epoch, ...this.#host.testimony })
     })
   }
 
-  onRefuse (from: MemberId, epoch: number): void {
-    const proposal = this.#proposal
-    if (proposal === null || proposal.epoch !== epoch || proposal.view !== null || !proposal.members.includes(from)) return
-    // The next news, of whatever kind, is the occasion for the next proposal: trying again at once would be a busy loop.
-    this.#proposal = null
+  onAccept (from: MemberId, { view }: Message & { type: 'accept' }): void {
+    const { vow } = this.#host
+    if (vow.epoch !== view.epoch || vow.to !== from || !sameMembers(vow.members, view.members)) return
+    this.#host.accept(view, () => {
+      if (this.#host.vow.epoch === view.epoch) this.#host.send(from, { type: 'accepted', epoch: view.epoch })
+    })
   }
 
-  onPromise (from: MemberId, message: Message & { type: 'promise' }): void {
+  onLead (from: MemberId, { view, waitMs }: Message & { type: 'lead' }): void {
+    const { vow, self, start, known } = this.#host
+    // Only the process that promised, and only once.
+    if (vow.epoch !== view.epoch || vow.to !== from) return
+    if (view.coordinator !== self || view.coordinatorStart !== start) return
+    if (known !== null && known.epoch >= view.epoch) return
+    this.#host.open(view, waitMs)
+  }
+
+  /** Whether this member, too, would go on without one that is accused. */
+  #agrees (known: View, from: MemberId, accused: MemberId): boolean {
+    const { self, now } = this.#host
+    // The coordinator knows who keeps up.
+    if (accused === self || from === self || from === known.coordinator) return true
+    if (!this.#peers.isReachable(accused, now)) return true
+    if (accused === known.coordinator && this.#host.accused) return true
+    const live = known.live.map(({ id }) => id)
+    const difference = this.#peers.reach(from, live, self) - this.#peers.reach(accused, live, self)
+    return difference > 0 || (difference === 0 && accused !== known.coordinator && from < accused)
+  }
+
+  // As a proposer.
+
+  onRefuse (from: MemberId, epoch: number): void {
     const proposal = this.#proposal
-    if (proposal === null || proposal.epoch !== message.epoch || proposal.view !== null) return
-    if (!proposal.members.includes(from)) return
-    proposal.promises.set(from, message.end)
-    const missing = proposal.members.length - proposal.promises.size
+    if (proposal === null || proposal.epoch !== epoch || proposal.view !== null || !proposal.starts.has(from)) return
+    // Trying again at once would be a busy loop.
+    this.#proposal = null
+    this.#refusals++
+    this.#notBefore = this.#host.now + this.#backOff(this.#refusals)
+  }
+
+  onPromise (from: MemberId, message: PromiseMessage): void {
+    const proposal = this.#proposal
+    if (proposal === null || proposal.epoch !== message.epoch || proposal.view !== null || !proposal.starts.has(from)) return
+    proposal.promises.set(from, message)
+    const missing = proposal.starts.size - proposal.promises.size
     // Its own promise comes last: as a founder, it binds itself only to those who are bound to it.
     if (missing === 1 && !proposal.promises.has(this.#host.self)) this.#propose(this.#host.self, proposal)
     if (missing > 0) return
 
-    // All have promised: the longest log becomes the log of the view. No other log holds an entry that it lacks.
-    let coordinator = proposal.members[0] as MemberId
-    for (const id of proposal.members) {
-      const longest = proposal.promises.get(coordinator) as LogName
-      if (compareNames(proposal.promises.get(id) as LogName, longest) > 0) coordinator = id
+    const { view, ...rest } = succeed({
+      ...proposal,
+      areConnected: (a, b) => this.#peers.areConnected(a, b, this.#host.self)
+    })
+    if (view === null) {
+      this.waitingFor = 'why' in rest ? rest.why : ''
+      this.#proposal = null
+      this.#refusals++
+      this.#notBefore = this.#host.now + this.#backOff(this.#refusals)
+      return
     }
-    proposal.view = {
-      epoch: proposal.epoch,
-      cluster: proposal.cluster,
-      members: proposal.members,
-      coordinator,
-      coordinatorStart: proposal.starts.get(coordinator) as number,
-      seeder: proposal.seeder
-    }
-    this.#host.send(coordinator, { type: 'lead', view: proposal.view })
+    proposal.view = view
+    proposal.waitMs = 'waitMs' in rest ? rest.waitMs : 0
+    for (const id of proposal.starts.keys()) this.#host.send(id, { type: 'accept', view })
   }
 
-  onLead (from: MemberId, message: Message & { type: 'lead' }): void {
-    const { vow, self, start, view } = this.#host
-    const ours = message.view
-    // Only the process that promised, and only once.
-    if (vow.epoch !== ours.epoch || vow.to !== from) return
-    if (ours.coordinator !== self || ours.coordinatorStart !== start) return
-    if (view !== null && view.epoch >= ours.epoch) return
-    this.#host.open(ours)
+  onAccepted (from: MemberId, epoch: number): void {
+    const proposal = this.#proposal
+    if (proposal === null || proposal.epoch !== epoch || proposal.view === null || proposal.chosen || !proposal.starts.has(from)) return
+    proposal.accepted.add(from)
+    if (proposal.accepted.size < majority(proposal.members)) return
+    proposal.chosen = true
+    const { view, waitMs } = proposal
+    this.#host.send(view.coordinator, { type: 'lead', view, waitMs })
   }
 
-  /** Proposes a view if one is needed and it is up to this node. Called after everything that may change that. */
+  /** Proposes a view if one is needed and it is up to this node. Called after everything that may change that, and with each tick. */
   evaluate (): void {
-    const { view, self, start, vow } = this.#host
     this.waitingFor = ''
+    if (!this.#host.fit) return
+    if (this.#host.known === null) this.#evaluateFounding()
+    else this.#evaluateView(this.#host.known)
+  }
 
-    const decision: FoundingDecision = view === null
-      ? this.#decideFounding()
-      : { found: true, members: view.members, seeder: view.seeder }
+  #evaluateFounding (): void {
+    const decision = this.#decideFounding()
     if (!decision.found) {
       this.waitingFor = decision.why
       this.#proposal = null
       if ('conflict' in decision) this.#host.onConflict(decision.why)
       return
     }
-
     const { members, seeder } = decision
-    // An epoch is proposed once: a promise of it may have been given that this node never heard of.
-    let promised = Math.max(vow.epoch, this.#lastProposed)
-    const starts = new Map([[self, start]])
-    for (const id of members) {
-      if (id === self) continue
-      const peer = this.#peers.get(id)
-      if (peer === undefined || peer.status === null) {
-        this.waitingFor = 'waiting for members to connect'
-        return
-      }
-      promised = Math.max(promised, peer.status.promised)
-      starts.set(id, peer.start)
+    if (members.some(id => id !== this.#host.self && this.#peers.status(id) === null)) {
+      this.waitingFor = 'waiting for members to connect'
+      return
     }
-    if (members[0] !== self) return
-    if (this.#isLed(promised, members)) return
+    if (members[0] === this.#host.self && this.#host.now >= this.#notBefore) this.#start(members, members, [], this.#freshCluster, seeder)
+  }
 
+  #evaluateView (known: View): void {
+    const { self, now } = this.#host
+    const promised = this.#promised(known.members)
+    if (!this.#isNeeded(known, promised)) {
+      this.#patience = null
+      if (known.live.some(({ id }) => id !== self && !this.#peers.isUp(id))) this.waitingFor = 'waiting for members to connect'
+      return
+    }
+
+    const reachable = known.members.filter(id => this.#isReachable(id))
+    const isGone = (id: MemberId): boolean => id !== self && (this.#peers.isGone(id, now) || (id === known.coordinator && this.#host.accused))
+    // Whoever is missing gets its time to come back.
+    const missing = known.live.some(({ id }) => !reachable.includes(id) && !isGone(id))
+    if (missing || reachable.length < (known.leaseFree ? known.members.length : majority(known.members))) {
+      this.waitingFor = 'waiting for members to connect'
+      this.#proposal = null
+      return
+    }
+    const all = reachable.length === known.members.length
+    // Where a member may have lost its log, its promise tells.
+    if (!all && !reachable.some(id => isSurvivor({ installed: this.#installed(id), intact: true, complete: true }, since(known, id)))) {
+      this.waitingFor = 'waiting for a member that is sure to hold everything'
+      return
+    }
+    if (!all && !isLive(known, self)) return
+
+    if (!this.#isPatient(promised, known, reachable)) return
+    const without = known.live.map(({ id }) => id).filter(id => !reachable.includes(id) || this.#host.stalled.includes(id))
+    this.#start(known.members, reachable.filter(id => !without.includes(id)), without, known.cluster, known.seeder)
+  }
+
+  #isReachable (id: MemberId): boolean {
+    const { self, now, known } = this.#host
+    if (id === self) return true
+    // Where nobody can be excluded, silence is no reason not to ask.
+    if (known?.leaseFree === true) return this.#peers.status(id)?.fit === true
+    return this.#peers.isReachable(id, now) && !(id === known?.coordinator && this.#host.accused)
+  }
+
+  #installed (id: MemberId): number {
+    return id === this.#host.self ? this.#host.testimony.installed : this.#peers.status(id)?.installed ?? 0
+  }
+
+  /** The highest epoch promised by anybody. */
+  #promised (members: readonly MemberId[]): number {
+    return Math.max(this.#host.vow.epoch, ...members.map(id => this.#peers.status(id)?.promised ?? 0))
+  }
+
+  #isNeeded (known: View, promised: number): boolean {
+    const { self, start, leads, now } = this.#host
+    if (promised > known.epoch) return true
+    if (known.coordinator === self) {
+      if (known.coordinatorStart !== start) return true
+      return leads && this.#wantsChange(known)
+    }
+    if (this.#peers.isUp(known.coordinator) && !this.#peers.isUp(known.coordinator, known.coordinatorStart)) return true
+    return this.#peers.isGone(known.coordinator, now) || this.#host.accused
+  }
+
+  /** Whether the coordinator of a view that is led would rather have another. */
+  #wantsChange (known: View): boolean {
+    const { members, leaseFree } = known
+    const { self, now } = this.#host
+    const strict = members.every(id => (id === self ? this.#host.minConsensus : this.#peers.status(id)?.minConsensus ?? 0) >= members.length - 1)
+    if (leaseFree) {
+      return !strict && members.every(id => this.#isReachable(id))
+    }
+    if (known.live.some(({ id }) => id !== self && (this.#peers.isGone(id, now) || this.#host.stalled.includes(id)))) return true
+    if (known.live.length < members.length) return members.some(id => this.#isAdmissible(known, id))
+    return strict && members.every(id => this.#isReachable(id))
+  }
+
+  #isAdmissible (known: View, id: MemberId): boolean {
+    const status = this.#peers.status(id)
+    return !isLive(known, id) && status?.caughtUp === true && this.#isReachable(id) &&
+      this.#host.now >= (this.#probation.get(id)?.until ?? 0) &&
+      known.live.every(member => member.id === this.#host.self || status.connected.includes(member.id))
+  }
+
+  /** Gives those before it the time to propose, and more of it the more attempts have failed. */
+  #isPatient (promised: number, known: View, reachable: readonly MemberId[]): boolean {
+    const { now, self, vow, leads } = this.#host
+    if (now < this.#notBefore) return false
+    if (leads) return true
+    if (this.#patience?.epoch !== promised) this.#patience = { epoch: promised, from: now }
+    const attempts = promised - known.epoch
+    const turns = reachable.indexOf(self) + (attempts > 0 && vow.epoch === promised && vow.to !== self ? 1 : 0)
+    return turns === 0 || now >= this.#patience.from + turns * this.#backOff(attempts)
+  }
+
+  #backOff (attempts: number): number {
+    return STAGGER_MS * 2 ** Math.min(attempts, DOUBLINGS_MAX)
+  }
+
+  #start (members: readonly MemberId[], asked: readonly MemberId[], without: readonly MemberId[], cluster: string, seeder: MemberId | null): void {
+    const { self, start } = this.#host
+    const starts = new Map(asked.map(id => [id, id === self ? start : this.#peers.start(id) as number]))
+    // An epoch is proposed once: a promise of it may have been given that this node never heard of.
+    const promised = Math.max(this.#promised(members), this.#lastProposed)
     const proposal = this.#proposal
     const underWay = proposal !== null && proposal.epoch >= promised &&
-      sameMembers(proposal.members, members) &&
-      members.every(id => proposal.starts.get(id) === starts.get(id))
+      this.#host.now - proposal.at < Math.max(PROPOSAL_MS, 2 * this.#failureTimeoutMs) && sameMembers(proposal.members, members) &&
+      sameMembers([...proposal.starts.keys()], asked) && asked.every(id => proposal.starts.get(id) === starts.get(id))
     if (underWay) return
 
     const epoch = promised + 1
     this.#lastProposed = epoch
-    const cluster = view?.cluster ?? this.#freshCluster
-    const made: Proposal = { epoch, cluster, members, seeder, promises: new Map(), starts, view: null }
+    const made: Proposal = { epoch, cluster, members, seeder, without, starts, promises: new Map(), accepted: new Set(), view: null, waitMs: 0, chosen: false, at: this.#host.now }
     this.#proposal = made
-    const others = members.filter(id => id !== self)
-    for (const id of others.length > 0 ? others : members) this.#propose(id, made)
+    const others = asked.filter(id => id !== self)
+    for (const id of others.length > 0 ? others : asked) this.#propose(id, made)
   }
 
-  #propose (to: MemberId, { epoch, cluster, members }: Proposal): void {
-    this.#host.send(to, { type: 'propose', epoch, cluster, members })
-  }
-
-  /** True if the newest promise has led to a view whose coordinator is there. */
-  #isLed (promised: number, members: readonly MemberId[]): boolean {
-    const { view, self } = this.#host
-    const seen = [view, ...members.map(id => id === self ? null : this.#peers.get(id)?.status ?? null)]
-    return seen.some(known => known !== null && known.epoch > 0 && known.epoch === promised && this.#isHere(known.coordinator, known.coordinatorStart))
-  }
-
-  #isHere (id: MemberId, start: number): boolean {
-    if (id === this.#host.self) return start === this.#host.start
-    return this.isUp(id, start)
+  #propose (to: MemberId, { epoch, cluster, members, without }: Proposal): void {
+    this.#host.send(to, { type: 'propose', epoch, cluster, members, without })
   }
 
   #decideFounding (): FoundingDecision {
-    const statements = new Map<MemberId, Founding>([[this.#host.self, this.#host.founding]])
-    for (const [id, peer] of this.#peers) {
-      if (peer.status === null) continue
-      if (peer.status.founding === null) {
-        // It has a view already. If that counts us in, its coordinator will tell us; else we are none of its members.
-        continue
-      }
-      statements.set(id, peer.status.founding)
+    const { self, founding, minConsensus } = this.#host
+    const statements = new Map<MemberId, FounderStatement>([[self, { ...founding, connected: this.connected, minConsensus }]])
+    for (const id of this.connected) {
+      const status = this.#peers.status(id)
+      // With a view already: if that counts us in, its coordinator will tell us; else we are none of its members.
+      if (status?.founding != null && status.fit) statements.set(id, { ...status.founding, connected: status.connected, minConsensus: status.minConsensus })
     }
-    return decideFounding(this.#host.self, statements)
+    return decideFounding(self, statements)
   }
 
   /** Whether this node agrees to be one of exactly these founders. */
   #mayFound (members: readonly MemberId[]): boolean {
-    const { self, founding } = this.#host
+    const { self, founding, minConsensus } = this.#host
     // Bound is bound: what a founder lacks later, after a restart for example, does not matter any more.
     if (founding.vowed.length > 0) return sameMembers(founding.vowed, members)
     return members.includes(self) &&
       founding.unresolved === 0 &&
       founding.required.every(id => members.includes(id)) &&
-      members.length > founding.minConsensus &&
-      members.every(id => id === self || this.#peers.has(id))
+      members.length > minConsensus &&
+      members.every(id => id === self || this.#peers.isUp(id))
   }
 }

@@ -1,4 +1,5 @@
 import type { CoordinatorLimits } from './coordinator.ts'
+import type { CopyState } from './effects.ts'
 import type { Group, LogName, MemberId } from './entry.ts'
 import type { OriginRow } from './origins.ts'
 import type { SubmissionLimits } from './submissions.ts'
@@ -12,8 +13,10 @@ export interface CoreConfig extends CoordinatorLimits, SubmissionLimits {
   readonly freshCluster: string
   /** Null: as many as there are configured peers. */
   readonly minConsensus: number | null
-  /** False: a crash of the machine may have taken the end of the log. */
-  readonly durable: boolean
+  /** A member that is silent for this long, in milliseconds, is excluded. */
+  readonly failureTimeoutMs: number
+  /** The log is truncated to what all live members have applied when it takes more bytes; below, to what all members have. */
+  readonly logBytesMax: number
   /** How many origins the table keeps. */
   readonly originsMax: number
   /** An apply takes groups up to this many bytes. */
@@ -23,9 +26,20 @@ export interface CoreConfig extends CoordinatorLimits, SubmissionLimits {
 /** What was found on this node's disk. */
 export interface Recovered {
   readonly vow: Vow
+  /** The newest view installed. */
   readonly view: View | null
+  /** The newest view accepted. */
+  readonly accepted: View | null
+  /** False: a crash of the machine may have taken the end of the log. */
+  readonly intact: boolean
+  /** The name of the log where it was truncated; (0, 0) if it never was. */
+  readonly base: LogName
+  /** About how many bytes the log takes. */
+  readonly logBytes: number
+  /** Null unless a copy is under way. */
+  readonly copy: CopyState | null
   readonly applied: number
-  /** The outline of the log up to *applied*. */
+  /** The outline of the log up to *applied*, `base` first if it was truncated. */
   readonly runs: readonly LogName[]
   /** The log after *applied*. */
   readonly groups: readonly Group[]

@@ -23,11 +23,13 @@ export interface CoordinatorLimits {
 const NUMBERS_AHEAD_MAX = 65_536
 
 export interface CoordinatorHost extends Host {
+  /** This node's clock, in milliseconds. */
+  readonly now: number
   readonly tail: LogTail
   /** Appends a group that this coordinator has made. */
   append (group: Group, then: () => void): void
-  /** All up to here is committed. */
-  commit (position: number): void
+  /** All live members of this view have everything up to here. */
+  commit (position: number, view: View): void
 }
 
 /** How far one other member is. */
@@ -45,6 +47,10 @@ interface Follower {
   vote: number
   /** The committed point that it was told last. */
   told: number
+  /** Since when it owes an acknowledgement without a step forward; null if it owes none. */
+  owesSince: number | null
+  /** The end that it acknowledged last, as a vote or a receipt. */
+  received: number
 }
 
 /**
@@ -67,32 +73,47 @@ export class Coordinator {
   /** The highest number taken of each origin, where it is above the table's. */
   readonly #taken = new Map<number, number>()
   #ownEnd: number
-  #committed: number
+  /** Reached in this epoch. */
+  #committed = 0
+  /** Before that, a member that was excluded may still answer reads: nothing commits. */
+  readonly #waitUntil: number
   /** The mark that ends a founder's data is in the log, or on its way there. */
   #seeded: boolean
   #deposed = false
 
-  constructor (host: CoordinatorHost, view: View, table: OriginTable, committed: number, seeded: boolean, limits: CoordinatorLimits) {
+  constructor (host: CoordinatorHost, view: View, table: OriginTable, seeded: boolean, waitUntil: number, limits: CoordinatorLimits) {
     this.#host = host
     this.view = view
     this.#table = table
     this.#limits = limits
-    this.#committed = committed
+    this.#waitUntil = waitUntil
     this.#seeded = seeded
     this.openEnd = host.tail.end.position
     this.#ownEnd = this.openEnd
-    for (const id of view.members) {
-      if (id !== host.self) this.#followers.set(id, { state: 'away', next: 0, installed: false, vote: 0, told: 0 })
+    for (const { id } of view.live) {
+      if (id !== host.self) this.#followers.set(id, { state: 'away', next: 0, installed: false, vote: 0, told: 0, owesSince: null, received: 0 })
     }
     this.#count()
   }
 
-  /** True while every member follows: only then are new entries made. */
+  /** How many others follow and have installed the view. */
+  get following (): number {
+    let following = 0
+    for (const { state, installed } of this.#followers.values()) if (state === 'streaming' && installed) following++
+    return following
+  }
+
+  /** True while every live member follows: only then are new entries made. */
   get complete (): boolean {
-    for (const follower of this.#followers.values()) {
-      if (follower.state !== 'streaming' || !follower.installed) return false
-    }
-    return true
+    return this.following === this.#followers.size
+  }
+
+  /** Connected members that have owed an acknowledgement for longer than this, in milliseconds, while this node has done its own part. */
+  stalled (ms: number): MemberId[] {
+    if (this.#ownEnd < this.#host.tail.end.position) return []
+    return [...this.#followers]
+      .filter(([, { owesSince }]) => owesSince !== null && this.#host.now - owesSince > ms)
+      .map(([id]) => id)
   }
 
   /** This node has promised a later epoch: nothing commits from votes any more. */
@@ -101,16 +122,26 @@ export class Coordinator {
   }
 
   onUp (peer: MemberId): void {
+    // Whoever is not live learns from it that it is not.
+    this.#host.send(peer, { type: 'view', view: this.view })
     const follower = this.#followers.get(peer)
     if (follower === undefined) return
     follower.state = 'asked'
     follower.told = 0
-    this.#host.send(peer, { type: 'view', view: this.view })
+    follower.received = 0
+    follower.owesSince = this.#host.now
   }
 
   onDown (peer: MemberId): void {
     const follower = this.#followers.get(peer)
-    if (follower !== undefined) follower.state = 'away'
+    if (follower === undefined) return
+    follower.state = 'away'
+    follower.owesSince = null
+  }
+
+  /** The wait for leases may be over. */
+  onTick (): void {
+    this.#count()
   }
 
   onFollow (peer: MemberId, outline: LogOutline): void {
@@ -126,6 +157,8 @@ export class Coordinator {
   onLoaded (peer: MemberId, from: number, groups: readonly Group[]): void {
     const follower = this.#followers.get(peer)
     if (follower?.state !== 'loading' || follower.next !== from) return
+    // The log may have been truncated beyond it: it will not get on, and be excluded.
+    if (groups[0]?.first !== from) return
     for (const group of groups) this.#prepare(peer, follower, group)
     // The next chunk goes out when this one has arrived.
     follower.state = 'waiting'
@@ -139,13 +172,17 @@ export class Coordinator {
       return
     }
 
+    if (end > follower.received || installed !== follower.installed) follower.owesSince = this.#host.now
+    follower.received = Math.max(follower.received, end)
     if (follower.state === 'waiting' && end >= follower.next - 1) this.#feed(peer, follower)
     if (!installed) return
 
     follower.installed = true
-    if (end <= follower.vote) return
-    follower.vote = end
-    this.#count()
+    if (end > follower.vote) {
+      follower.vote = end
+      this.#count()
+    }
+    if (follower.vote === this.#host.tail.end.position) follower.owesSince = null
   }
 
   /** `start` is that of the session. */
@@ -267,6 +304,7 @@ export class Coordinator {
   #prepare (peer: MemberId, follower: Follower, group: Group): void {
     follower.next = lastPosition(group) + 1
     follower.told = this.#committed
+    follower.owesSince ??= this.#host.now
     this.#host.send(peer, { type: 'prepare', epoch: this.view.epoch, committed: this.#committed, group })
   }
 
@@ -286,12 +324,12 @@ export class Coordinator {
   }
 
   #count (): void {
-    if (this.#deposed) return
+    if (this.#deposed || this.#host.now < this.#waitUntil) return
     const votes = [this.#ownEnd]
     for (const follower of this.#followers.values()) votes.push(follower.vote)
     const committed = commitPoint(votes)
     if (committed <= this.#committed) return
     this.#committed = committed
-    this.#host.commit(committed)
+    this.#host.commit(committed, this.view)
   }
 }

@@ -1,88 +1,108 @@
 import { assert } from '../errors.ts'
 import { Agreement } from './agreement.ts'
 import type { AgreementHost } from './agreement.ts'
+import { Application } from './application.ts'
+import { CatchUp } from './catch-up.ts'
+import type { CatchUpHost, Progress } from './catch-up.ts'
+import type { CoreConfig, Recovered } from './config.ts'
 import { Coordinator } from './coordinator.ts'
 import type { CoordinatorHost } from './coordinator.ts'
-import type { CoreConfig, Recovered } from './config.ts'
-import type { Effect, Input, Persist } from './effects.ts'
-import type { Group, LogName, MemberId } from './entry.ts'
-import { lastPosition } from './entry.ts'
-import { LogTail } from './log-tail.ts'
-import type { Founding, Message } from './messages.ts'
+import { Durability } from './durability.ts'
+import type { CopyState, Effect, Input, Persist } from './effects.ts'
+import type { Entry, Group, LogName, MemberId } from './entry.ts'
+import { Heartbeats } from './heartbeats.ts'
+import type { HeartbeatHost, LeaseState } from './heartbeats.ts'
+import { longer } from './leases.ts'
+import { Log } from './log.ts'
+import type { LogHost } from './log.ts'
+import type { LogTail } from './log-tail.ts'
+import type { Founding, Message, PromiseMessage } from './messages.ts'
 import type { OriginRow } from './origins.ts'
-import { OriginTable } from './origins.ts'
-import { Participant } from './participant.ts'
 import type { ParticipantHost } from './participant.ts'
-import { lastTouching, PendingKeys } from './pending.ts'
+import { Participant } from './participant.ts'
+import type { PendingKeys } from './pending.ts'
+import type { SourceHost } from './source.ts'
+import { Source } from './source.ts'
 import { Submissions } from './submissions.ts'
 import type { View, Vow } from './view.ts'
+import { isLive, sameMembers } from './view.ts'
+
+/** A store that needs longer than this, and than the failure time-out, for one step has stalled. */
+const STALL_MS = 1000
+
+type Hosts = AgreementHost & CatchUpHost & CoordinatorHost & HeartbeatHost & LogHost & ParticipantHost & SourceHost
 
 /** The replication core of one node: a state machine from inputs to effects, without I/O, clock or randomness. */
-export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
+export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantHost, 'append'> {
   readonly self: MemberId
   readonly start: number
-  readonly tail: LogTail
-  readonly pending = new PendingKeys()
   readonly agreement: Agreement
   readonly submissions: Submissions
 
   readonly #config: CoreConfig
+  readonly #stallMs: number
+  readonly #heartbeats: Heartbeats
+  readonly #application: Application
+  readonly #log: Log
+  readonly #durability = new Durability(effect => { this.emit(effect) })
+  readonly #source: Source
+  readonly #catchUp: CatchUp
   #effects: Effect[] = []
   /** Messages to this very node. */
   #loop: Message[] = []
+  #now: number
+  #wall = 0
   #stopped = false
 
   #vow: Vow
+  #accepted: View | null
   #view: View | null
+  #known: View | null
   #coordinator: Coordinator | null = null
   #participant: Participant | null = null
   #required: readonly MemberId[] = []
   #unresolved: number
   #data: string
-  /** The founder's data are in the log at `#tableAt`, and at *applied*. */
-  #seeded: boolean
-  #seededApplied: boolean
   #wasReady = false
-  /** Everything that was ever acknowledged is in this log. */
-  #complete: boolean
+  #wasFit = true
+  /** Everything that this log ever held is in it. */
+  #intact: boolean
+  #copy: CopyState | null
+  #restoring = false
+  /** Everything up to here was committed in a view with as many members as the callers of this node ask for. */
+  #assured = 0
+  /** Since when entries are pending and the committed point stands still; null if it does not. */
+  #stuckSince: number | null = null
+  /** In this epoch, the coordinator does not get on. */
+  #accusedIn = 0
 
-  #persistId = 0
-  /** What waits for persists, in order of their ids. */
-  #waiting: Array<{ id: number, then: () => void }> = []
-  /** Everything up to here is durable in this log. */
-  #durableEnd: number
-  #cuts = 0
-  #committed: number
-  #applied: number
-  #applying = false
-  /** The table of origins at `#tableAt`: *applied*, or where it will be after the apply under way. */
-  readonly #table: OriginTable
-  #tableAt: number
-
-  constructor (config: CoreConfig, recovered: Recovered, unresolved: number) {
+  /** `now`: the clock of the first step. */
+  constructor (config: CoreConfig, recovered: Recovered, unresolved: number, now: number) {
     this.#config = config
     this.self = config.self
     this.start = config.start
+    this.#now = now
+    this.#stallMs = Math.max(STALL_MS, config.failureTimeoutMs)
     this.#vow = recovered.vow
-    this.#complete = config.durable
-    this.#view = recovered.view
+    this.#intact = recovered.intact
+    this.#accepted = recovered.accepted
+    this.#view = this.#known = recovered.view
+    this.#copy = recovered.copy
     this.#unresolved = unresolved
     this.#data = recovered.data
-    this.#seeded = this.#seededApplied = recovered.seeded
-    this.#applied = this.#committed = this.#tableAt = recovered.applied
-    this.#table = new OriginTable(config.originsMax, recovered.rows)
+    this.#application = new Application(config.originsMax, config.applyBytesMax, { position: recovered.applied, seeded: recovered.seeded, rows: recovered.rows })
 
-    this.tail = new LogTail(recovered.applied, recovered.runs)
-    for (const group of recovered.groups) {
-      this.tail.append(group)
-      this.pending.mark(group)
-    }
-    this.#durableEnd = this.tail.end.position
-    this.agreement = new Agreement(this, config.freshCluster)
+    this.#log = new Log(this, recovered, config.logBytesMax)
+    this.agreement = new Agreement(this, config.freshCluster, config.failureTimeoutMs, now)
     this.submissions = new Submissions(this, config)
+    this.#heartbeats = new Heartbeats(this, config.failureTimeoutMs)
+    this.#source = new Source(this)
+    this.#catchUp = new CatchUp(this, Math.max(STALL_MS, 2 * config.failureTimeoutMs))
   }
 
-  step (input: Input): Effect[] {
+  /** `now`: this node's monotonic clock, in milliseconds. */
+  step (input: Input, now: number): Effect[] {
+    this.#now = Math.max(this.#now, now)
     if (this.#stopped) {
       if (input.type === 'write') this.emit({ type: 'settle', ticket: input.ticket, settlement: { outcome: 'aborted', why: 'closed', transaction: null } })
     } else {
@@ -105,38 +125,94 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
     return effects
   }
 
+  get now (): number { return this.#now }
   get vow (): Vow { return this.#vow }
   get view (): View | null { return this.#view }
-  get committed (): number { return this.#committed }
-  get applied (): number { return this.#applied }
-  get end (): number { return this.tail.end.position }
-  get logEnd (): LogName { return this.tail.end }
+  get known (): View | null { return this.#known }
+  get tail (): LogTail { return this.#log.tail }
+  get pending (): PendingKeys { return this.#log.pending }
+  get base (): LogName { return this.#log.base }
+  get committed (): number { return this.#log.committed }
+  get applied (): number { return this.#application.applied }
+  get applying (): number { return this.#application.at }
+  get syncedApplied (): number { return this.#durability.applied }
+  get seeded (): boolean { return this.#application.seeded }
+  get end (): number { return this.#log.end }
   get leads (): boolean { return this.#coordinator !== null }
+  get copy (): CopyState | null { return this.#copy }
+  get connected (): MemberId[] { return this.agreement.connected }
+  /** The data are a state of the database, not half of a copy. */
+  get complete (): boolean { return this.#copy === null }
+  /** A clean stop now would leave a log that holds everything it should. */
+  get intact (): boolean { return this.#intact }
+  /** How often a part of the log was cut off. */
+  get cuts (): number { return this.#log.cuts }
+  get atRest (): boolean { return this.#application.atRest && !this.#restoring }
+  get caughtUp (): boolean { return this.#catchUp.caughtUp }
+  get progress (): Progress | null { return this.#catchUp.progress }
+  get accused (): boolean { return this.#accusedIn > 0 && this.#known?.epoch === this.#accusedIn }
+  get stalled (): readonly MemberId[] { return this.#coordinator?.stalled(this.#stallMs) ?? [] }
+
+  get minConsensus (): number {
+    return this.#config.minConsensus ?? (this.#known === null ? this.#required.length + this.#unresolved : this.#known.members.length - 1)
+  }
+
+  /** False while this node can take no part: it stops, or its store does not get on. */
+  get fit (): boolean {
+    const { since } = this.#durability
+    return !this.#stopped && (since === null || this.#now - since < this.#stallMs)
+  }
 
   get founding (): Founding {
+    return { required: this.#required, unresolved: this.#unresolved, data: this.#data, vowed: this.#view === null ? this.#vow.members : [] }
+  }
+
+  get testimony (): Omit<PromiseMessage, 'type' | 'epoch'> {
+    const accepted = [this.#accepted, this.#view, this.#known].reduce((a, b) => (b?.epoch ?? 0) > (a?.epoch ?? 0) ? b : a)
     return {
-      minConsensus: this.#config.minConsensus ?? this.#required.length + this.#unresolved,
-      required: this.#required,
-      unresolved: this.#unresolved,
-      connected: this.agreement.connected.slice(0, 64),
-      data: this.#data,
-      vowed: this.#vow.members
+      accepted,
+      installed: this.#view?.epoch ?? 0,
+      intact: this.#intact,
+      complete: this.complete,
+      caughtUp: this.caughtUp,
+      minConsensus: this.minConsensus,
+      end: this.tail.nameAt(this.#log.durableEnd),
+      leases: this.#heartbeats.leases.left(this.#known?.members ?? [], this.#now)
     }
   }
 
-  /** This node's data are those of the cluster: a prefix of the one order. */
-  get readable (): boolean {
-    return this.#view !== null && this.#complete && (this.#view.seeder === null || this.#seededApplied) && !this.#stopped
+  get snapshot (): { base: LogName, rows: Array<[number, OriginRow]> } {
+    return { base: this.tail.nameAt(this.applied), rows: [...this.#application.table.entries()] }
   }
 
-  /** Readable, in a view with its coordinator, and connected with all members. */
+  get sources (): MemberId[] {
+    const known = this.#known
+    if (known === null) return []
+    const sources = known.live.map(({ id }) => id).filter(id => id !== this.self && this.agreement.statusOf(id)?.installed === known.epoch)
+    return sources.sort((a, b) => Number(a === known.coordinator) - Number(b === known.coordinator))
+  }
+
+  lease (now: number, wall: number): LeaseState {
+    return this.#heartbeats.lease(now, wall)
+  }
+
+  /** This node's data are at this moment those of the cluster: a prefix of the one order, of which nothing is missing. */
+  readable (now: number, wall: number): boolean {
+    const { view } = this
+    if (view === null || this.#vow.epoch !== view.epoch || !isLive(view, this.self)) return false
+    if (!this.#intact || !this.complete || this.#stopped || (view.seeder !== null && !this.seeded)) return false
+    const lease = this.#heartbeats.lease(now, wall)
+    return lease === 'free' || lease === 'valid'
+  }
+
+  /** Readable, in a view with its coordinator, and with enough live members connected. */
   get ready (): boolean {
-    return this.readable && this.#connected && this.#inView
+    return this.#inView && this.readable(this.#now, this.#wall)
   }
 
   /** The founder whose data are to be written into the log is this one, and it is time. */
   get mustSeed (): boolean {
-    return this.#view?.seeder === this.self && !this.#seededApplied && this.#connected && this.#inView && !this.#stopped
+    return this.#view?.seeder === this.self && !this.seeded && this.#inView && !this.#stopped
   }
 
   /** The position that a read of these keys has to wait for; 0 if it need not. */
@@ -148,8 +224,10 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
 
   /** The same for all keys for which `inRange` holds. */
   positionOfRange (inRange: (key: Uint8Array) => boolean): number {
-    return this.pending.empty ? 0 : lastTouching(this.tail.after(this.#applied), inRange)
+    return this.#log.lastTouching(inRange)
   }
+
+  // What the parts of the core ask for.
 
   send (to: MemberId, message: Message): void {
     if (to === this.self) this.#loop.push(message)
@@ -161,38 +239,29 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
   }
 
   persist (step: Partial<Persist>, then?: () => void): void {
-    const id = ++this.#persistId
-    const { groups = [], cut = null, vow = null, view = null } = step
-    this.emit({ type: 'persist', id, persist: { groups, cut, vow, view } })
-    if (then !== undefined) this.#waiting.push({ id, then })
+    this.#durability.persist(step, this.#now, then)
   }
 
-  append (group: Group, then: () => void, view: View | null = null, cut: number | null = null): void {
-    this.tail.append(group)
-    this.pending.mark(group)
-    for (const entry of group.entries) this.submissions.onLogged(entry)
-
-    const cuts = this.#cuts
-    this.persist({ groups: [group], view, cut }, () => {
-      // Unless it was cut on its way to the disk.
-      if (cuts === this.#cuts) this.#durableEnd = lastPosition(group)
-      then()
-    })
+  append (group: Group, then: () => void, view: View | null = null): void {
+    this.#log.append(group, then, view)
   }
 
   cut (position: number): void {
-    assert(position >= this.#committed, 'nothing that is committed is cut')
-    const removed = this.tail.cut(position)
-    for (const group of removed) for (const entry of group.entries) this.submissions.onCut(entry)
-    this.#cuts++
-    this.#durableEnd = Math.min(this.#durableEnd, position)
-    this.pending.clear()
-    this.tail.visit(this.#applied, (group) => { this.pending.mark(group); return true })
+    this.#log.cut(position)
   }
 
-  commit (position: number): void {
-    assert(position <= this.end, 'what is committed is in the log')
-    if (position > this.#committed) this.#committed = position
+  onLogged (entry: Entry): void {
+    this.submissions.onLogged(entry)
+  }
+
+  onCut (entry: Entry): void {
+    this.submissions.onCut(entry)
+  }
+
+  /** `view`: in which all live members have everything up to here; null if not known. */
+  commit (position: number, view: View | null): void {
+    if (this.#log.commit(position)) this.#stuckSince = null
+    if (view !== null && view.live.length > this.minConsensus) this.#assured = Math.max(this.#assured, position)
   }
 
   promise (vow: Vow, then: () => void): void {
@@ -202,39 +271,83 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
     this.persist({ vow }, then)
   }
 
-  open (view: View): void {
-    this.#view = view
+  accept (view: View, then: () => void): void {
+    this.#accepted = view
+    this.persist({ accepted: view }, then)
+  }
+
+  learn (view: View): void {
+    const before = this.#known
+    if (before !== null && (before.epoch >= view.epoch || before.cluster !== view.cluster)) return
+    // Bound to others by a vow.
+    if (before === null && this.#vow.members.length > 0 && !sameMembers(this.#vow.members, view.members)) return
+    this.#known = view
+    this.agreement.onLearned(before, view)
+    if (view.epoch > this.#vow.epoch) this.promise({ epoch: view.epoch, to: '', members: view.members }, () => {})
+    this.emit({ type: 'changed' })
+    this.agreement.announce()
+  }
+
+  open (view: View, waitMs: number): void {
+    const waitUntil = this.#now + longer(waitMs)
+    this.learn(view)
     this.persist({ view }, () => {
+      this.#enter(view)
       if (this.#vow.epoch !== view.epoch) return
-      const table = this.#table.clone()
-      let seeded = view.seeder === null || this.#seeded
-      this.tail.visit(this.#tableAt, (group) => {
-        group.entries.forEach((entry, i) => {
-          table.take(group.first + i, entry)
-          if (entry.kind === 'seeded') seeded = true
-        })
-        return true
-      })
-      this.#coordinator = new Coordinator(this, view, table, this.#committed, seeded, this.#config)
+      const { table, seeded } = this.#application.atEnd(this.tail)
+      this.#coordinator = new Coordinator(this, view, table, seeded || view.seeder === null, waitUntil, this.#config)
       this.agreement.announce()
-      for (const peer of this.agreement.connected) this.#coordinator.onUp(peer)
+      for (const peer of this.connected) this.#coordinator.onUp(peer)
       this.submissions.connect(this.self, view.epoch)
     })
   }
 
   onInstalled (participant: Participant): void {
     const { view } = participant
-    if (this.#view === null || this.#view.epoch < view.epoch) {
-      this.#view = view
+    if ((this.#view?.epoch ?? 0) < view.epoch) {
+      this.#enter(view)
       this.agreement.announce()
     }
     // The step may have become durable after the session was lost, or after a later promise.
     if (this.#participant === participant) this.submissions.connect(view.coordinator, view.epoch)
   }
 
+  reset (base: LogName, seeded: boolean, rows: ReadonlyArray<readonly [number, OriginRow]>): void {
+    this.#log.reset(base)
+    this.#application.reset({ position: base.position, seeded, rows })
+    this.#copy = { after: new Uint8Array(0), high: base.position }
+    const { id } = this.submissions
+    this.submissions.onCopied(this.#application.table.get(id)?.highest ?? null)
+    this.persist({ reset: { base, seeded, rows } }, () => { this.#catchUp.onRestored() })
+  }
+
+  restore (effect: { after: Uint8Array, through: Uint8Array | null, entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]>, copy: CopyState }): void {
+    this.#restoring = true
+    this.#copy = effect.copy
+    this.emit({ type: 'restore', ...effect })
+  }
+
+  copied (): void {
+    this.persist({ copied: true }, () => {
+      this.#copy = null
+      this.#intact = true
+      this.#catchUp.go()
+    })
+  }
+
+  onCaughtUp (): void {
+    this.agreement.announce()
+  }
+
+  onDiverged (position: number, peer: MemberId): void {
+    this.emit({ type: 'diverged', position, peer })
+  }
+
   onConflict (why: string): void {
     this.emit({ type: 'conflict', why })
   }
+
+  // Inputs.
 
   #take (input: Input): void {
     switch (input.type) {
@@ -249,13 +362,25 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
         if (this.agreement.isUp(input.from)) this.#onMessage(input.from, input.message)
         break
       case 'persisted':
-        this.#onPersisted(input.id)
+        this.#onPersisted(input.id, input.applied)
         break
       case 'applied':
         this.#onApplied(input.through)
         break
+      case 'restored':
+        this.#restoring = false
+        this.#catchUp.onRestored()
+        break
+      case 'chunk':
+        this.#source.onChunk(input.to, input.after, input.through, input.entries)
+        break
+      case 'digested':
+        this.#source.onDigested(input.position, input.digest)
+        this.#catchUp.onDigested(input.position, input.digest)
+        break
       case 'loaded':
         this.#coordinator?.onLoaded(input.to, input.from, input.groups)
+        this.#source.onLoaded(input.to, input.from, input.groups)
         break
       case 'write':
         this.submissions.add(input.ticket, input.write, input.seed, input.deadline)
@@ -263,14 +388,14 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
       case 'peers':
         this.#required = input.required
         this.#unresolved = input.unresolved
-        if (this.#view === null) this.agreement.announce()
+        if (this.#known === null) this.agreement.announce()
         else this.agreement.evaluate()
         break
       case 'unreachable':
         this.submissions.rejectAll('unreachable')
         break
       case 'tick':
-        this.submissions.onTick(input.now)
+        this.#onTick(input.wall)
         break
       case 'flush':
         this.#coordinator?.flush(input.last)
@@ -279,6 +404,8 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
         this.submissions.rejectAll(input.why)
         this.#leaveView()
         this.#stopped = true
+        // The others need not wait until they miss this node.
+        this.agreement.announce()
         break
       default:
         assert(input satisfies never, 'every input is known')
@@ -286,9 +413,10 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
   }
 
   #onMessage (from: MemberId, message: Message): void {
-    if (this.#view !== null && !this.#view.members.includes(from)) {
+    if (this.#known !== null && !this.#known.members.includes(from)) {
       return this.emit({ type: 'disconnect', peer: from, reason: 'is not a member' })
     }
+    this.agreement.onHeard(from)
     const coordinator = 'epoch' in message && this.#coordinator?.view.epoch === message.epoch ? this.#coordinator : null
     const participant = 'epoch' in message && this.#participant?.view.epoch === message.epoch &&
       this.#participant.view.coordinator === from
@@ -300,6 +428,8 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
       case 'propose': this.agreement.onPropose(from, message); break
       case 'refuse': this.agreement.onRefuse(from, message.epoch); break
       case 'promise': this.agreement.onPromise(from, message); break
+      case 'accept': this.agreement.onAccept(from, message); break
+      case 'accepted': this.agreement.onAccepted(from, message.epoch); break
       case 'lead': this.agreement.onLead(from, message); break
       case 'view': this.#onView(from, message.view); break
       case 'follow': coordinator?.onFollow(from, message.outline); break
@@ -310,26 +440,73 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
       case 'open': if (from === this.self || this.agreement.isUp(from, message.start)) coordinator?.onOpen(from, message.start); break
       case 'submit': coordinator?.onSubmit(from, message); break
       case 'withdraw': coordinator?.onWithdraw(from, message.origin, message.number); break
+      case 'heartbeat': this.#heartbeats.onHeartbeat(from, message); break
+      case 'grant': this.#heartbeats.onGrant(from, message); break
+      case 'fetch': this.#source.onFetch(from, message); break
+      case 'fetched': this.#catchUp.onFetched(from, message); break
+      case 'copy': this.#source.onRequest(from, message); break
+      case 'snapshot': this.#catchUp.onSnapshot(from, message); break
+      case 'chunk': this.#catchUp.onChunk(from, message); break
+      case 'verify': this.#source.onRequest(from, message); break
+      case 'verifying': this.#catchUp.onVerifying(from, message.position); break
+      case 'digest': this.#catchUp.onDigest(from, message); break
       default: assert(message satisfies never, 'every message is known')
     }
   }
 
   #onView (from: MemberId, view: View): void {
-    const installed = this.#view?.epoch === view.epoch
-    const rightful = view.coordinator === from && this.agreement.isUp(from, view.coordinatorStart)
-    // Without a promise of this very epoch, the view could not have come about.
-    if (!rightful || view.epoch !== this.#vow.epoch || !view.members.includes(this.self)) return
-    if (this.#view !== null && this.#view.cluster !== view.cluster) return
-    this.#participant = new Participant(this, view, installed)
+    if (view.coordinator !== from || !this.agreement.isUp(from, view.coordinatorStart) || !view.members.includes(this.self)) return
+    this.learn(view)
+    // Without a promise of this very epoch, nobody is live in it.
+    if (this.#known?.epoch !== view.epoch || this.#vow.epoch !== view.epoch || !isLive(view, this.self) || !this.complete) return
+    this.#participant = new Participant(this, view, this.#view?.epoch === view.epoch)
   }
 
   #onDown (peer: MemberId): void {
-    this.agreement.onDown(peer)
     this.#coordinator?.onDown(peer)
     if (this.#participant?.view.coordinator === peer) {
       this.#participant = null
       this.submissions.disconnect()
     }
+    this.#source.onDown(peer)
+    this.#catchUp.onDown(peer)
+    this.agreement.onDown(peer)
+  }
+
+  #onTick (wall: number): void {
+    this.#wall = wall
+    if (!this.#heartbeats.onTick(wall)) this.agreement.forgive()
+    this.submissions.onTick(this.#now)
+    this.#coordinator?.onTick()
+    const { stuckSince, view } = { stuckSince: this.#stuckSince, view: this.#participant?.view }
+    if (stuckSince !== null && view?.leaseFree === false && this.#now - stuckSince > 2 * this.#stallMs) this.#accusedIn = view.epoch
+    this.agreement.evaluate()
+    if (this.#isBehind) this.#catchUp.go()
+    const { known } = this
+    if (known === null || !this.complete) return
+    this.#log.truncate(this.#heartbeats.appliedBy(known.members), this.#heartbeats.appliedBy([this.self, ...known.live.map(({ id }) => id)]))
+  }
+
+  #onPersisted (id: number, applied: number): void {
+    this.#durability.onPersisted(id, applied)
+    this.#participant?.acknowledge()
+  }
+
+  #onApplied (through: number): void {
+    assert(through === this.#application.at, 'one apply at a time')
+    const groups = this.#application.done(this.tail)
+    for (const group of groups) group.entries.forEach((entry, i) => { this.submissions.onApplied(group.first + i, entry) })
+    this.#log.onApplied(groups)
+    const { id } = this.submissions
+    if (id !== 0 && this.#application.table.get(id) === undefined) this.submissions.onForgotten()
+    this.#catchUp.onApplied()
+  }
+
+  // What follows from the state.
+
+  #enter (view: View): void {
+    this.#view = view
+    this.#heartbeats.onEntered()
   }
 
   #leaveView (): void {
@@ -339,67 +516,22 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
     this.submissions.disconnect()
   }
 
-  #onPersisted (id: number): void {
-    while (this.#waiting.length > 0 && (this.#waiting[0] as { id: number }).id <= id) {
-      this.#waiting.shift()?.then()
-    }
-    this.#participant?.acknowledge()
-  }
-
-  #onApplied (through: number): void {
-    this.#applying = false
-    const forgotten: Group[] = []
-    this.tail.visit(this.#applied, (group) => {
-      if (lastPosition(group) > through) return false
-      forgotten.push(group)
-      return true
-    })
-    this.#applied = through
-
-    for (const group of forgotten) {
-      this.pending.release(group)
-      group.entries.forEach((entry, i) => { this.submissions.onApplied(group.first + i, entry) })
-    }
-    this.tail.drop(through)
-    this.#seededApplied = this.#seeded
-    const { id } = this.submissions
-    if (id !== 0 && this.#table.get(id) === undefined) this.submissions.onForgotten()
-  }
-
-  #applyNext (): void {
-    // Never before the append is durable: an apply that survived its log entries would be a log with a hole.
-    const through = Math.min(this.#committed, this.#durableEnd)
-    if (this.#applying || through <= this.#applied) return
-
-    const groups: Group[] = []
-    const rows = new Map<number, OriginRow | null>()
-    let bytes = 0
-    this.tail.visit(this.#applied, (group) => {
-      if (lastPosition(group) > through) return false
-      groups.push(group)
-      for (const entry of group.entries) bytes += entry.kind === 'write' ? entry.body.byteLength : 0
-      return bytes < this.#config.applyBytesMax
-    })
-    const last = groups[groups.length - 1]
-    if (last === undefined) return
-
-    for (const group of groups) {
-      group.entries.forEach((entry, i) => {
-        this.#table.take(group.first + i, entry, rows)
-        if (entry.kind === 'seeded') this.#seeded = true
-      })
-    }
-    this.#applying = true
-    this.#tableAt = lastPosition(last)
-    this.emit({ type: 'apply', groups, through: this.#tableAt, epoch: last.epoch, rows, seeded: this.#seeded })
-  }
-
   /** After each input: what follows from the new state, whichever part has changed it. */
   #refresh (): void {
     if (this.#stopped) return
+    if (this.#isBehind && this.#coordinator === null && this.#participant === null) { if (this.#catchUp.idle) this.#catchUp.go() } else this.#catchUp.stop()
+    this.#source.serve()
     this.#applyNext()
-    if (!this.#complete) this.#complete = this.#coordinator?.complete ?? this.#participant?.caughtUp ?? false
-    const { ready } = this
+    this.submissions.onAssured(Math.min(this.#assured, this.applied))
+    if (this.end === this.committed) this.#stuckSince = null
+    else this.#stuckSince ??= this.#now
+    if (!this.#intact) this.#intact = this.#coordinator?.complete ?? this.#participant?.caughtUp ?? false
+
+    const { ready, fit } = this
+    if (fit !== this.#wasFit) {
+      this.#wasFit = fit
+      this.agreement.announce()
+    }
     if (ready !== this.#wasReady) {
       this.#wasReady = ready
       this.submissions.onReady(ready)
@@ -407,14 +539,26 @@ export class Core implements CoordinatorHost, ParticipantHost, AgreementHost {
     }
   }
 
-  get #inView (): boolean {
-    if (this.#coordinator !== null) return this.#coordinator.complete
-    return this.#participant?.installed === true
+  #applyNext (): void {
+    if (!this.atRest) return
+    // Never before the append is durable: an apply that survived its log entries would be a log with a hole.
+    const through = Math.min(this.#log.committed, this.#log.durableEnd, this.#catchUp.applyLimit ?? Infinity)
+    const apply = this.#application.next(this.tail, through)
+    if (apply !== null) this.emit(apply)
   }
 
-  get #connected (): boolean {
-    const { view } = this
-    return view !== null && view.members.length > (this.#config.minConsensus ?? 0) &&
-      view.members.every(id => id === this.self || this.agreement.isUp(id))
+  /** The newest view goes on without this node. */
+  get #isBehind (): boolean {
+    return this.#known !== null && !isLive(this.#known, this.self)
+  }
+
+  get #inView (): boolean {
+    const { view, minConsensus } = this
+    if (this.#coordinator !== null) return this.#coordinator.following >= minConsensus && this.#hasPeers(this.#coordinator.view)
+    return view !== null && this.#participant?.installed === true && this.#hasPeers(view)
+  }
+
+  #hasPeers (view: View): boolean {
+    return view.live.filter(({ id }) => id !== this.self && this.agreement.isUp(id)).length >= this.minConsensus
   }
 }

@@ -1,4 +1,4 @@
-import type { Entry, Group, MemberId } from './entry.ts'
+import type { Entry, Group, LogName, MemberId } from './entry.ts'
 import type { Message, SubmittedWrite } from './messages.ts'
 import type { OriginRow } from './origins.ts'
 import type { View, Vow } from './view.ts'
@@ -12,7 +12,22 @@ export interface Persist {
   /** Everything after this position is deleted from the log, before `groups` are appended. */
   readonly cut: number | null
   readonly vow: Vow | null
+  readonly accepted: View | null
   readonly view: View | null
+  /** The log up to this name is not needed any more; the name is kept. */
+  readonly truncate: LogName | null
+  /** A copy begins: the whole log is deleted, and the state of the replicator is this. The data follow in chunks. */
+  readonly reset: { readonly base: LogName, readonly seeded: boolean, readonly rows: ReadonlyArray<readonly [number, OriginRow]> } | null
+  /** The copy is complete. */
+  readonly copied: boolean
+}
+
+/** How far a copy of the data has come. */
+export interface CopyState {
+  /** All keys up to this one are copied; empty at the beginning; null at the end. */
+  readonly after: Uint8Array | null
+  /** The data are consistent once everything up to here is applied. */
+  readonly high: number
 }
 
 /** Why a write was rejected. */
@@ -21,6 +36,7 @@ export type Rejection =
   | 'withdrawn'
   | 'seeded'
   | 'unreachable'
+  | 'copied'
   | 'closed'
   | 'failed'
 
@@ -36,10 +52,21 @@ export type Effect =
    * where one left), `through` and `seeded`. The next apply comes only after the `applied` input.
    */
   | { readonly type: 'apply', readonly groups: readonly Group[], readonly through: number, readonly epoch: number, readonly rows: ReadonlyMap<number, OriginRow | null>, readonly seeded: boolean }
+  /**
+   * Write a chunk of a copy: the keys after `after` up to `through` become exactly `entries`; `copy` is stored with them. Like
+   * an apply, and never beside one; `restored` follows.
+   */
+  | { readonly type: 'restore', readonly after: Uint8Array, readonly through: Uint8Array | null, readonly entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]>, readonly copy: CopyState }
   /** Settle the caller of the write that was submitted with this ticket. */
   | { readonly type: 'settle', readonly ticket: number, readonly settlement: Settlement }
   /** Read groups from the log, beginning with the one that holds `from`, for the `loaded` input. */
   | { readonly type: 'load', readonly to: MemberId, readonly from: number }
+  /** Read the user's entries after a key, up to some bytes, for the `chunk` input. */
+  | { readonly type: 'chunk', readonly to: MemberId, readonly after: Uint8Array }
+  /** Digest the user's data as they are in this very turn, for the `digested` input. */
+  | { readonly type: 'digest', readonly position: number }
+  /** The data differ from those of other members at the same position: the node stops. */
+  | { readonly type: 'diverged', readonly position: number, readonly peer: MemberId }
   /** The peer broke the protocol, or cannot be served: end its session. */
   | { readonly type: 'disconnect', readonly peer: MemberId, readonly reason: string }
   /** Founders hold different data: no cluster is formed until a person decides. */
@@ -52,9 +79,13 @@ export type Input =
   | { readonly type: 'up', readonly peer: MemberId, readonly start: number }
   | { readonly type: 'down', readonly peer: MemberId }
   | { readonly type: 'message', readonly from: MemberId, readonly message: Message }
-  /** All persists up to this id are durable. */
-  | { readonly type: 'persisted', readonly id: number }
+  /** All persists up to this id are durable. `applied`: what had been applied when the last synced write began is on stable storage, too. */
+  | { readonly type: 'persisted', readonly id: number, readonly applied: number }
   | { readonly type: 'applied', readonly through: number }
+  | { readonly type: 'restored' }
+  | { readonly type: 'chunk', readonly to: MemberId, readonly after: Uint8Array, readonly through: Uint8Array | null, readonly entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]> }
+  /** Empty: this store cannot give one. */
+  | { readonly type: 'digested', readonly position: number, readonly digest: string }
   | { readonly type: 'loaded', readonly to: MemberId, readonly from: number, readonly groups: readonly Group[] }
   /** A write is called here. `ticket` comes back in its settlement. */
   | { readonly type: 'write', readonly ticket: number, readonly write: SubmittedWrite, readonly seed: boolean, readonly deadline: number }
@@ -62,8 +93,8 @@ export type Input =
   | { readonly type: 'peers', readonly required: readonly MemberId[], readonly unresolved: number }
   /** Peers without which nothing commits have failed for good: waiting writes reject. */
   | { readonly type: 'unreachable' }
-  /** Monotonic milliseconds. */
-  | { readonly type: 'tick', readonly now: number }
+  /** Several times a second. `wall`: the wall clock, in milliseconds. */
+  | { readonly type: 'tick', readonly wall: number }
   /** The end of a turn of the event loop. With `last`, no new entries are made: the node is about to stop. */
   | { readonly type: 'flush', readonly last: boolean }
   /** This node stops taking part: all waiting writes reject. */

@@ -2,6 +2,12 @@ import type { MemberId } from './entry.ts'
 import type { Founding } from './messages.ts'
 import { sameMembers } from './view.ts'
 
+/** What a founder says of itself in its status. */
+export interface FounderStatement extends Founding {
+  readonly connected: readonly MemberId[]
+  readonly minConsensus: number
+}
+
 export type FoundingDecision =
   /** Not yet; `why` is for people. */
   | { readonly found: false, readonly why: string }
@@ -14,7 +20,7 @@ export type FoundingDecision =
  * addresses all lead into the set, and which is large enough for the `minConsensus` of each. A node that is merely
  * connected, and whose own conditions are not met, does not hold up the others.
  */
-export function decideFounding (self: MemberId, statements: ReadonlyMap<MemberId, Founding>): FoundingDecision {
+export function decideFounding (self: MemberId, statements: ReadonlyMap<MemberId, FounderStatement>): FoundingDecision {
   const set = new Map(statements)
 
   // Vows bind: whoever has given one founds with these or with nobody.
@@ -61,7 +67,7 @@ export function decideFounding (self: MemberId, statements: ReadonlyMap<MemberId
 }
 
 /** Nobody requires it, and it has not reached everybody: the others go on without it. */
-function isStranger (id: MemberId, statement: Founding, set: ReadonlyMap<MemberId, Founding>): boolean {
+function isStranger (id: MemberId, statement: FounderStatement, set: ReadonlyMap<MemberId, FounderStatement>): boolean {
   for (const [other, { required, vowed }] of set) {
     if (other !== id && (required.includes(id) || vowed.includes(id))) return false
   }

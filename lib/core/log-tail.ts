@@ -86,6 +86,15 @@ export class LogTail {
     }
   }
 
+  /** The log begins anew, after this name. */
+  reset (name: LogName): void {
+    this.#groups = []
+    this.#head = 0
+    this.#bytes = 0
+    this.#base = name.position
+    this.#runs = name.position === 0 ? [] : [name]
+  }
+
   /** Removes what is after `position`, a group's end, and returns it. */
   cut (position: number): Group[] {
     assert(position >= this.#base, 'nothing that is applied is cut')
@@ -105,8 +114,19 @@ export class LogTail {
     return removed
   }
 
+  /** All of it: one that was cut short would make its owner cut more than it may. */
   outline (committed: number): LogOutline {
-    return { base: committed, runs: this.#runs.filter(run => run.position > committed).slice(-64) }
+    return { base: committed, runs: this.#runs.filter(run => run.position > committed) }
+  }
+
+  /** The name of the log up to a position. */
+  nameAt (position: number): LogName {
+    return { position, epoch: this.#runs.find(run => run.position >= position)?.epoch ?? 0 }
+  }
+
+  /** The log does not reach back beyond this position any more. */
+  truncate (position: number): void {
+    this.#runs = this.#runs.filter(run => run.position >= position)
   }
 
   /**

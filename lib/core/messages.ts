@@ -1,16 +1,13 @@
 import type { Group, LogName, MemberId } from './entry.ts'
+import type { OriginRow } from './origins.ts'
 import type { View } from './view.ts'
 
 /** What a founder brings along, before a cluster has formed. */
 export interface Founding {
-  /** How many peers must hold a write beside one node. */
-  readonly minConsensus: number
   /** The members behind its configured addresses. */
   readonly required: readonly MemberId[]
   /** How many of its configured addresses have not answered yet. */
   readonly unresolved: number
-  /** With whom it has sessions. */
-  readonly connected: readonly MemberId[]
   /** A digest of the user data that it holds; empty without data. */
   readonly data: string
   /** The founders to whom it is bound by a vow; empty if it is not. */
@@ -22,12 +19,46 @@ export interface StatusMessage {
   readonly type: 'status'
   /** The highest epoch promised. */
   readonly promised: number
-  /** The newest view installed (or opened, as coordinator); epoch 0 if none. */
-  readonly epoch: number
-  readonly coordinator: MemberId
-  readonly coordinatorStart: number
+  /** The newest view known to be chosen; null if none. */
+  readonly view: View | null
+  /** The epoch of the newest view installed (or opened, as coordinator); 0 if none. */
+  readonly installed: number
+  /** With whom it has sessions, sorted; at most 64. */
+  readonly connected: readonly MemberId[]
+  /** How many peers must hold a write beside one node. */
+  readonly minConsensus: number
+  /** It is not live in the newest view that it knows, and has all of the log that was committed a moment ago. */
+  readonly caughtUp: boolean
+  /** False while it can take no part in a view: its store does not get on, or it is about to stop. */
+  readonly fit: boolean
   /** Null once a view is installed. */
   readonly founding: Founding | null
+}
+
+/** What an acceptor knows of a lease that it has granted. */
+export interface LeaseLeft {
+  readonly holder: MemberId
+  /** What is left of it, in milliseconds, rounded up. */
+  readonly ms: number
+}
+
+/** Tells the state of a member at its promise, see `lib/core/succession.ts`. */
+export interface PromiseMessage {
+  readonly type: 'promise'
+  readonly epoch: number
+  /** The newest view accepted; null if none. */
+  readonly accepted: View | null
+  /** The epoch of the newest view installed; 0 if none. */
+  readonly installed: number
+  /** False if a crash may have taken what this log held when that view was installed. */
+  readonly intact: boolean
+  /** False while a copy is under way: the data and the log are of no use to anybody. */
+  readonly complete: boolean
+  readonly caughtUp: boolean
+  readonly minConsensus: number
+  /** The end of its log, durable. */
+  readonly end: LogName
+  readonly leases: readonly LeaseLeft[]
 }
 
 /** The last position of each epoch in a log beyond `base`, oldest first. */
@@ -39,14 +70,20 @@ export interface LogOutline {
 
 export type Message =
   | StatusMessage
-  /** Asks for the promise of epoch `epoch`. */
-  | { readonly type: 'propose', readonly epoch: number, readonly cluster: string, readonly members: readonly MemberId[] }
+  | PromiseMessage
+  /** Asks for the promise of epoch `epoch`. `without`: live members that the proposer means to exclude. */
+  | { readonly type: 'propose', readonly epoch: number, readonly cluster: string, readonly members: readonly MemberId[], readonly without: readonly MemberId[] }
   /** Not given. The status that goes before it says why. */
   | { readonly type: 'refuse', readonly epoch: number }
-  /** Given. `end` is durable. */
-  | { readonly type: 'promise', readonly epoch: number, readonly end: LogName }
-  /** From the proposer to the member whose log the new view goes on with. */
-  | { readonly type: 'lead', readonly view: View }
+  /** Asks those that have promised to accept the view. */
+  | { readonly type: 'accept', readonly view: View }
+  /** Accepted, durably. */
+  | { readonly type: 'accepted', readonly epoch: number }
+  /**
+   * The view is chosen: from the proposer to the member whose log it goes on with. Nothing commits in it before
+   * `waitMs` have passed: so long a lease of an excluded member may last.
+   */
+  | { readonly type: 'lead', readonly view: View, readonly waitMs: number }
   /** From the coordinator that has opened the view. */
   | { readonly type: 'view', readonly view: View }
   /** Asks the coordinator for what this log lacks. */
@@ -56,7 +93,7 @@ export type Message =
    * ever acknowledged once it reaches `end`. PREPAREs from `common` + 1 follow.
    */
   | { readonly type: 'sync', readonly epoch: number, readonly common: number, readonly openEnd: number, readonly end: number }
-  /** Phase one. */
+  /** Phase one. `committed` is the point reached in this epoch, 0 before that; so is that of COMMIT. */
   | { readonly type: 'prepare', readonly epoch: number, readonly committed: number, readonly group: Group }
   /** A yes vote for everything up to `end`, if `installed`; else only a receipt. */
   | { readonly type: 'ack', readonly epoch: number, readonly end: number, readonly installed: boolean }
@@ -68,6 +105,33 @@ export type Message =
   | { readonly type: 'submit', readonly epoch: number, readonly origin: number, readonly first: number, readonly writes: readonly SubmittedWrite[] }
   /** A number that shall become a skip if it has no position yet. */
   | { readonly type: 'withdraw', readonly epoch: number, readonly origin: number, readonly number: number }
+
+  /**
+   * Regularly to every peer. `epoch`: asks for a lease in this epoch, unless 0. `sent` is the sender's clock, in milliseconds.
+   * `applied`: all up to there is applied durably.
+   */
+  | { readonly type: 'heartbeat', readonly epoch: number, readonly sent: number, readonly applied: number }
+  /** Grants the lease that was asked for at `sent`, counted from there. */
+  | { readonly type: 'grant', readonly epoch: number, readonly sent: number }
+  /** A member that is not live asks any that is for the committed log after the common prefix. */
+  | { readonly type: 'fetch', readonly outline: LogOutline }
+  /** The answer. Everything beyond `common` is to be cut; `truncated`: the log does not reach back so far, copy. */
+  | { readonly type: 'fetched', readonly common: number, readonly committed: number, readonly truncated: boolean, readonly groups: readonly Group[] }
+  /** Asks for a copy of the data: for its beginning (null), or the chunk after a key, at a state of `applied` or later. */
+  | { readonly type: 'copy', readonly after: Uint8Array | null, readonly applied: number }
+  /** The beginning of a copy: the log name and the table of origins with which it starts. */
+  | { readonly type: 'snapshot', readonly base: LogName, readonly seeded: boolean, readonly rows: ReadonlyArray<readonly [number, OriginRow]> }
+  /**
+   * All entries after key `after` up to `through` (null: to the end of the data), each as it was at some position between
+   * what the asker had applied and `high`.
+   */
+  | { readonly type: 'chunk', readonly after: Uint8Array, readonly through: Uint8Array | null, readonly high: number, readonly entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]> }
+  /** Asks for a digest of the data at `applied` or later. */
+  | { readonly type: 'verify', readonly applied: number }
+  /** The digest will be of this position: apply exactly that far. */
+  | { readonly type: 'verifying', readonly position: number }
+  /** Empty: this store cannot give one. */
+  | { readonly type: 'digest', readonly position: number, readonly digest: string }
 
 /** A user's write; one of the data that a founder brought along; the mark that ends those. The numbers are those of the wire. */
 export const submissionKinds = { write: 0, seeded: 1, seed: 2 } as const

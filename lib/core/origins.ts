@@ -19,7 +19,7 @@ export class OriginTable {
   readonly #rows: Map<number, OriginRow>
   readonly #size: number
 
-  constructor (size: number, rows: Iterable<[number, OriginRow]> = []) {
+  constructor (size: number, rows: Iterable<readonly [number, OriginRow]> = []) {
     this.#size = size
     this.#rows = new Map(rows)
   }

@@ -10,9 +10,11 @@ export interface ParticipantHost extends Host {
   /** The highest position that this node knows to be committed. */
   readonly committed: number
   /** Appends a group of another's making. With `view`, that view is installed in the same atomic step. */
-  append (group: Group, then: () => void, view: View | null, cut: number | null): void
+  append (group: Group, then: () => void, view: View | null): void
+  /** Deletes all after this position, durably before anything that is appended later. */
   cut (position: number): void
-  commit (position: number): void
+  /** All live members of this view have everything up to here. */
+  commit (position: number, view: View): void
   onInstalled (participant: Participant): void
 }
 
@@ -29,8 +31,6 @@ export class Participant {
   #openEnd = 0
   /** The end of the coordinator's log when it let us follow. */
   #syncEnd = 0
-  /** To be cut together with the next step that is persisted. */
-  #cut: number | null = null
   /** The durable end, and the one acknowledged. */
   #end = 0
   #acknowledged = 0
@@ -66,10 +66,8 @@ export class Participant {
     this.#phase = 'syncing'
     this.#openEnd = message.openEnd
     this.#syncEnd = message.end
-    if (message.common < end) {
-      this.#host.cut(message.common)
-      this.#cut = message.common
-    }
+    // What both logs hold is all kept: this member goes on to be one that has everything it ever voted for.
+    if (message.common < end) this.#host.cut(message.common)
 
     // All that this log holds was durable before: it is acknowledged as soon as the view is.
     const settled = (): void => {
@@ -78,12 +76,12 @@ export class Participant {
       this.#acknowledge()
     }
 
-    if (this.#durable && this.#cut === null) {
+    if (this.#durable) {
       // Appends of this very process may still be on their way to the disk: wait for them, too.
       this.#host.persist({}, settled)
     } else if (message.common >= this.#openEnd) {
       this.#durable = true
-      this.#host.persist({ view: this.view, cut: this.#takeCut() }, settled)
+      this.#host.persist({ view: this.view }, settled)
     }
   }
 
@@ -104,13 +102,13 @@ export class Participant {
     this.#host.append(group, () => {
       this.#end = last
       if (installs) this.#install()
-    }, installs ? this.view : null, this.#takeCut())
-    this.#host.commit(Math.min(message.committed, last))
+    }, installs ? this.view : null)
+    this.#host.commit(Math.min(message.committed, last), this.view)
   }
 
   onCommit (committed: number): void {
     if (this.#phase === 'asked') return
-    this.#host.commit(Math.min(committed, this.#host.tail.end.position))
+    this.#host.commit(Math.min(committed, this.#host.tail.end.position), this.view)
   }
 
   /** Several persists may have become durable at once: one vote covers them. */
@@ -129,11 +127,5 @@ export class Participant {
     if (this.#phase === 'installed') return
     this.#phase = 'installed'
     this.#host.onInstalled(this)
-  }
-
-  #takeCut (): number | null {
-    const cut = this.#cut
-    this.#cut = null
-    return cut
   }
 }

@@ -44,6 +44,8 @@ export class Submissions {
   /** Submitted, by number, in order. */
   readonly #undecided = new Map<number, Submission>()
   #undecidedBytes = 0
+  /** Applied here, and not yet known to be held by enough members; by position, in order. */
+  #unassured: Array<{ readonly position: number, readonly submission: Submission }> = []
   #coordinator: MemberId | null = null
   #epoch = 0
   #ready = false
@@ -63,7 +65,7 @@ export class Submissions {
   }
 
   get undecided (): number {
-    return this.#undecided.size
+    return this.#undecided.size + this.#unassured.length
   }
 
   add (ticket: number, write: SubmittedWrite, seed: boolean, deadline: number): void {
@@ -122,9 +124,27 @@ export class Submissions {
       // A higher number of ours came first: the log never takes this one any more.
       if (number < entry.number) this.#settle(submission, { outcome: 'aborted', why: 'withdrawn', transaction: this.#name(submission) })
       else if (entry.kind === 'skip') this.#settle(submission, { outcome: 'aborted', why: submission.withdrawn ? 'timeout' : entry.reason, transaction: this.#name(submission) })
-      else this.#settle(submission, { outcome: 'committed' })
+      else this.#unassured.push({ position, submission: this.#decided(submission) })
     }
     this.#pump()
+  }
+
+  /** Everything up to here is held by as many members as this node's callers ask for. */
+  onAssured (position: number): void {
+    while (this.#unassured.length > 0 && (this.#unassured[0] as { position: number }).position <= position) {
+      const { submission } = this.#unassured.shift() as { submission: Submission }
+      this.#tell(submission, { outcome: 'committed' })
+    }
+  }
+
+  /** This node's log was replaced by a copy. `highest`: of our numbers at its beginning; null if our id is not in the table. */
+  onCopied (highest: number | null): void {
+    for (const submission of this.#undecided.values()) {
+      if (highest !== null && submission.number > highest) continue
+      // Its entry, if it has one, is not in this log.
+      this.#settle(submission, { outcome: 'unknown', why: 'copied', transaction: this.#name(submission) })
+    }
+    if (highest === null && this.#id !== 0) this.onForgotten()
   }
 
   /** Our id has left the table: nothing under it enters the log any more, so all that is not there starts anew. */
@@ -148,6 +168,9 @@ export class Submissions {
 
   onTick (now: number): void {
     this.#expire(this.#queue, now)
+    for (const { submission } of this.#unassured) {
+      if (now >= submission.deadline) this.#tell(submission, { outcome: 'unknown', why: 'timeout', transaction: this.#name(submission) })
+    }
     for (const submission of this.#undecided.values()) {
       if (submission.ticket === null) continue
       if (now >= submission.deadline) {
@@ -170,6 +193,9 @@ export class Submissions {
     this.#queue = []
     if (ends) this.#seeds = []
     for (const submission of waiting) this.#tell(submission, { outcome: 'aborted', why, transaction: null })
+    for (const { submission } of this.#unassured) {
+      if (!submission.seed || ends) this.#tell(submission, { outcome: 'unknown', why, transaction: this.#name(submission) })
+    }
     for (const submission of this.#undecided.values()) {
       if (submission.seed && !ends) continue
       this.#tell(submission, { outcome: 'unknown', why, transaction: this.#name(submission) })
@@ -231,9 +257,13 @@ export class Submissions {
   }
 
   #settle (submission: Submission, settlement: Settlement): void {
+    this.#tell(this.#decided(submission), settlement)
+  }
+
+  #decided (submission: Submission): Submission {
     this.#undecided.delete(submission.number)
     this.#undecidedBytes -= submission.write.body.byteLength
-    this.#tell(submission, settlement)
+    return submission
   }
 
   #tell (submission: Submission, settlement: Settlement): void {

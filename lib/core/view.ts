@@ -1,25 +1,33 @@
 import type { MemberId } from './entry.ts'
 
-/**
- * Who takes part, and who leads, in one epoch. In this version all members are voters and live in every view;
- * `members` is what later versions split into voters and live members.
- */
+export interface LiveMember {
+  readonly id: MemberId
+  /** The first epoch since which every view has this member live. */
+  readonly since: number
+}
+
+/** Who takes part, and who leads, in one epoch. */
 export interface View {
   readonly epoch: number
   /** 32 hex digits, the same in every view of a cluster. */
   readonly cluster: string
-  /** Sorted. */
+  /** All voters, sorted: the same in every view of a cluster. */
   readonly members: readonly MemberId[]
+  /** Those that have to hold an entry before it is committed, sorted by id. */
+  readonly live: readonly LiveMember[]
   readonly coordinator: MemberId
   /** The start of the coordinator's process. Another start of it never leads in this epoch. */
   readonly coordinatorStart: number
   /** The founder whose data are written into the log before anything else, if founders' data differed. */
   readonly seeder: MemberId | null
+  /** All members are live, and none of them will go on without any other: so nobody needs a lease. */
+  readonly leaseFree: boolean
 }
 
 /** A durable promise: nothing is done in epochs below `epoch` any more. */
 export interface Vow {
   readonly epoch: number
+  /** The proposer; empty if the epoch was learned from others. */
   readonly to: MemberId
   /**
    * The founders of the cluster that it was given for. As long as no view is installed, no promise is given for any other
@@ -34,8 +42,21 @@ export function sameMembers (a: readonly MemberId[], b: readonly MemberId[]): bo
   return a.length === b.length && a.every((id, i) => id === b[i])
 }
 
+export function majority (members: readonly MemberId[]): number {
+  return Math.floor(members.length / 2) + 1
+}
+
+/** The first epoch of the member's unbroken liveness in this view; null if it is not live. */
+export function since (view: View, id: MemberId): number | null {
+  return view.live.find(member => member.id === id)?.since ?? null
+}
+
+export function isLive (view: View, id: MemberId): boolean {
+  return since(view, id) !== null
+}
+
 /**
- * The commit point: what all live members have appended durably. `acknowledged` holds, for each member of the view,
+ * The commit point: what all live members have appended durably. `acknowledged` holds, for each live member of the view,
  * the end that it acknowledged *in this epoch*, 0 before that, the coordinator's own included.
  */
 export function commitPoint (acknowledged: Iterable<number>): number {

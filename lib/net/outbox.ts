@@ -11,7 +11,9 @@ const FRAME_BYTES = 256 * 1024
 const URGENT_MAX = 10_000
 
 /** Only the newest of these says anything. */
-const newest: ReadonlySet<WireMessage['type']> = new Set(['status', 'refuse', 'addresses'])
+const newest: ReadonlySet<WireMessage['type']> = new Set(['status', 'refuse', 'addresses', 'heartbeat', 'grant'])
+/** These carry data. */
+const bulky: ReadonlySet<WireMessage['type']> = new Set(['prepare', 'submit', 'withdraw', 'fetched', 'chunk'])
 
 /**
  * What is to be sent to one peer. All messages of a turn share a frame. Those that carry data go behind all others:
@@ -28,7 +30,7 @@ export class Outbox {
   }
 
   push (message: WireMessage): void {
-    if (message.type === 'prepare' || message.type === 'submit' || message.type === 'withdraw') {
+    if (bulky.has(message.type)) {
       this.#bulk.push(message)
       return
     }

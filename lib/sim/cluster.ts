@@ -5,8 +5,11 @@ import type { NetworkBehaviour } from './fabric.ts'
 import { Fabric } from './fabric.ts'
 import type { DiskBehaviour } from './level.ts'
 import { goodDisk, SimLevel } from './level.ts'
+import type { WallClock } from './process.ts'
 import { SimProcess } from './process.ts'
 import { World } from './world.ts'
+
+type MachineOptions = Omit<ReplicatorOptions, 'host' | 'port' | 'peers' | 'transport'>
 
 export interface SimClusterOptions {
   /** Decides everything that happens. */
@@ -14,9 +17,11 @@ export interface SimClusterOptions {
   /** The machines' names. Default: a, b, c. */
   names?: readonly string[]
   /** Options of every replicator; addresses and peers are filled in: all know all. */
-  replicator?: Omit<ReplicatorOptions, 'host' | 'port' | 'peers' | 'transport'>
+  replicator?: MachineOptions
+  /** Options of single replicators, by the names of their machines. They go before those of all. */
+  replicators?: Readonly<Record<string, MachineOptions>>
   network?: NetworkBehaviour
-  disk?: DiskBehaviour
+  disk?: Partial<DiskBehaviour>
   /** How much clocks may run too fast or too slow. Default 0: not at all. */
   driftMax?: number
 }
@@ -26,7 +31,10 @@ export class SimMachine {
   readonly name: string
   readonly disk = new SimDisk()
   readonly behaviour: DiskBehaviour
+  /** Called with each error that a replicator on this machine emits. */
+  onError: ((error: Error) => void) | null = null
   readonly #cluster: SimCluster
+  readonly #wallClock: WallClock = { aheadMs: 0 }
   #process: SimProcess | null = null
   #db: SimLevel | null = null
   #replicator: DatabaseReplicator | null = null
@@ -63,17 +71,20 @@ export class SimMachine {
     const { world, fabric, options, names } = this.#cluster
     world.say(`${this.name} starts`)
     const drift = 1 + (world.random.next() * 2 - 1) * (options.driftMax ?? 0)
-    const process = new SimProcess(world, this.name, drift)
+    const process = new SimProcess(world, this.name, drift, this.#wallClock)
     this.#process = process
     this.#db = new SimLevel(this.disk, process, world.random.fork(), this.behaviour)
     const peers = names.filter(name => name !== this.name).map(host => ({ host, port: 1 }))
-    this.#replicator = new DatabaseReplicator(this.#db, { name: this.name, ...options.replicator, host: this.name, port: 1, peers }, {
+    this.#replicator = new DatabaseReplicator(this.#db, { name: this.name, ...options.replicator, ...options.replicators?.[this.name], host: this.name, port: 1, peers }, {
       env: process,
       network: (settings) => fabric.plug(process, settings.failAfter, settings.failureTimeoutMs)
     })
     this.#replicator.on('ready', () => { world.say(`${this.name} is ready in epoch ${this.replicator.stats().epoch}`) })
     this.#replicator.on('notready', () => { world.say(`${this.name} is not ready`) })
-    this.#replicator.on('error', (error) => { world.say(`${this.name} error: ${error.message}`) })
+    this.#replicator.on('error', (error) => {
+      world.say(`${this.name} error: ${error.message}`)
+      this.onError?.(error)
+    })
   }
 
   /** The process is killed. What it has written stays. */
@@ -81,18 +92,38 @@ export class SimMachine {
     this.#end(`${this.name} is killed`, false)
   }
 
-  /** The power is cut: of what was not synced, a suffix is lost. Nobody is told. */
-  cutPower (): void {
+  /**
+   * The power is cut: of what was not synced, a suffix is lost. Nobody is told. With `tear`, the first batch that is lost
+   * is lost only in part, and its last value is cut short: a store that breaks its promise of atomic batches. The next
+   * start finds that, unless there was nothing to tear; `disk.mend()` removes the rest of the batch.
+   */
+  cutPower (tear = false): void {
+    const { random } = this.#cluster.world
     const lost = this.disk.unsynced
-    const kept = this.#cluster.world.random.below(lost + 1)
+    const kept = random.below(tear ? Math.max(1, lost) : lost + 1)
     this.#end(`${this.name} loses power, and ${lost - kept} of ${lost} unsynced writes`, true)
-    this.disk.cutPower(kept)
+    this.disk.cutPower(kept, tear ? bytes => random.below(bytes) : null)
+    if (tear && this.disk.torn) this.#cluster.world.say(`the last write of ${this.name} is torn`)
   }
 
+  /** The process stands still; the clocks run on. */
   pause (): void {
     if (this.#process === null) return
     this.#cluster.world.say(`${this.name} is paused`)
     this.#process.pause()
+  }
+
+  /** The machine stands still, and its monotonic clock with it, as a virtual machine's does; the wall clock runs on. */
+  suspend (): void {
+    if (this.#process === null) return
+    this.#cluster.world.say(`${this.name} is suspended`)
+    this.#process.suspend()
+  }
+
+  /** Somebody sets the wall clock forwards or, if `ms` is negative, back. */
+  jumpClock (ms: number): void {
+    this.#cluster.world.say(`the clock of ${this.name} jumps by ${ms} ms`)
+    this.#wallClock.aheadMs += ms
   }
 
   resume (): void {

@@ -4,22 +4,28 @@ export interface DiskChange {
   readonly value: Uint8Array | null
 }
 
-/** What the disk of a simulated machine holds. Batches are atomic, and a crash of the machine loses a suffix of those that were not synced. */
+/** A batch that is not synced, and how to undo it. */
+interface Unsynced {
+  readonly changes: readonly DiskChange[]
+  readonly undo: readonly DiskChange[]
+}
+
+/**
+ * What the disk of a simulated machine holds. Batches are atomic, and a crash of the machine loses a suffix of those that
+ * were not synced; unless it is told to break that promise, see `cutPower`.
+ */
 export class SimDisk {
   /** All keys, sorted. */
   #keys: string[] = []
   readonly #values = new Map<string, Uint8Array>()
-  /** How to undo each batch that is not synced, oldest first. */
-  #undo: DiskChange[][] = []
+  /** Oldest first. */
+  #unsynced: Unsynced[] = []
   /** How many batches were ever written, and how many of those are synced. */
   #written = 0
   #synced = 0
+  #torn = false
   /** Called with each batch that is written. */
   onBatch: ((changes: readonly DiskChange[]) => void) | null = null
-  /** The same, with the number of the batch. */
-  onWritten: ((batch: number, changes: readonly DiskChange[]) => void) | null = null
-  /** Called when all batches up to this one are on stable storage. */
-  onSync: ((batch: number) => void) | null = null
 
   get (key: string): Uint8Array | undefined {
     return this.#values.get(key)
@@ -31,7 +37,27 @@ export class SimDisk {
 
   /** Batches that a power cut could take. */
   get unsynced (): number {
-    return this.#undo.length
+    return this.#unsynced.length
+  }
+
+  /** How many batches were ever written. */
+  get written (): number {
+    return this.#written
+  }
+
+  /** The last batch is there in part. */
+  get torn (): boolean {
+    return this.#torn
+  }
+
+  /** What the key would have if all that a power cut could take, and a torn batch, were gone. */
+  durable (key: string): Uint8Array | undefined {
+    for (const { undo } of this.#unsynced) {
+      // If a batch changes a key twice, what the key had before is undone last.
+      const before = undo.filter(change => change.key === key).pop()
+      if (before !== undefined) return before.value ?? undefined
+    }
+    return this.#values.get(key)
   }
 
   /** In order, from `from` (inclusive) to `to` (exclusive). A copy: a snapshot. */
@@ -43,33 +69,63 @@ export class SimDisk {
 
   /** Returns the number of this batch, for `sync`. */
   write (changes: readonly DiskChange[]): number {
-    const undo: DiskChange[] = []
-    for (const { key, value } of changes) {
-      undo.push({ key, value: this.#values.get(key) ?? null })
-      this.#set(key, value)
-    }
-    this.#undo.push(undo.reverse())
+    this.#perform(changes)
     this.#written++
     this.onBatch?.(changes)
-    this.onWritten?.(this.#written, changes)
     return this.#written
   }
 
   /** All batches up to this one are on stable storage. */
   sync (batch: number): void {
     if (batch <= this.#synced) return
-    this.#undo.splice(0, batch - this.#synced)
+    this.#unsynced.splice(0, batch - this.#synced)
     this.#synced = batch
-    this.onSync?.(batch)
   }
 
-  /** The power is cut: of the batches that were not synced, the first `kept` survive. */
-  cutPower (kept: number): void {
-    for (const undo of this.#undo.splice(kept).reverse()) {
-      for (const { key, value } of undo) this.#set(key, value)
-    }
-    this.#undo = []
+  /**
+   * The power is cut: of the batches that were not synced, the first `kept` survive. With `tear`, the first that does not
+   * is lost only in part: its last value is there with so many of its bytes as `tear` says, which must be fewer than it
+   * has, and what comes before that is there as a whole. A batch that does not end with a value is lost as a whole.
+   */
+  cutPower (kept: number, tear: ((bytes: number) => number) | null = null): void {
+    // A second cut finds nothing that the first has left to lose.
+    if (this.#torn) return
+    const lost = this.#unsynced.splice(kept)
+    for (const batch of lost.slice().reverse()) this.#undo(batch)
+    this.#unsynced = []
     this.#synced = this.#written
+    if (tear !== null && lost[0] !== undefined) this.#tear(lost[0].changes, tear)
+  }
+
+  /** A torn batch goes as a whole, as it should have. */
+  mend (): void {
+    if (!this.#torn) return
+    this.#torn = false
+    this.cutPower(0)
+  }
+
+  #tear (changes: readonly DiskChange[], tear: (bytes: number) => number): void {
+    const last = changes[changes.length - 1]
+    if (last === undefined || last.value === null || last.value.byteLength === 0) return
+    const value = last.value.slice(0, tear(last.value.byteLength))
+    const before = this.#values.get(last.key)
+    if (before !== undefined && toText(before) === toText(value)) return
+    this.#perform([...changes.slice(0, -1), { key: last.key, value }])
+    this.#synced = this.#written - 1
+    this.#torn = true
+  }
+
+  #perform (changes: readonly DiskChange[]): void {
+    const undo: DiskChange[] = []
+    for (const { key, value } of changes) {
+      undo.push({ key, value: this.#values.get(key) ?? null })
+      this.#set(key, value)
+    }
+    this.#unsynced.push({ changes, undo: undo.reverse() })
+  }
+
+  #undo ({ undo }: Unsynced): void {
+    for (const { key, value } of undo) this.#set(key, value)
   }
 
   #set (key: string, value: Uint8Array | null): void {

@@ -17,9 +17,14 @@ export interface DiskBehaviour {
   failedReads: number
   /** No write succeeds, and none reaches the disk. */
   full: boolean
+  /** Nothing is answered, and nothing written, for as long as this lasts. */
+  hangs: boolean
 }
 
-export const goodDisk: DiskBehaviour = { readMs: 0.2, writeMs: 0.2, syncMs: 1, failedWrites: 0, failedReads: 0, full: false }
+/** How often a disk that hangs is looked at, in milliseconds. */
+const LOOK_MS = 5
+
+export const goodDisk: DiskBehaviour = { readMs: 0.2, writeMs: 0.2, syncMs: 1, failedWrites: 0, failedReads: 0, full: false, hangs: false }
 
 const manifest = { encodings: { view: true }, seek: true, has: true, getSync: true, explicitSnapshots: true, implicitSnapshots: true }
 
@@ -39,6 +44,8 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
   readonly #behaviour: DiskBehaviour
   /** When the last write that was begun will be done: writes queue. */
   #writesDone = 0
+  /** What goes on when the disk does, in order. */
+  #hanging: Array<() => void> = []
 
   constructor (disk: SimDisk, process: SimProcess, random: Random, behaviour: DiskBehaviour, options: { keyEncoding?: string, valueEncoding?: string } = {}) {
     super(manifest as never, options)
@@ -129,7 +136,20 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
 
   #wait (mostMs: number, leastMs = 0): Promise<void> {
     return new Promise(resolve => {
-      this.#process.schedule(leastMs + (mostMs === 0 ? 0 : this.#random.skewed(0.01, mostMs)), 'disk', resolve)
+      this.#process.schedule(leastMs + (mostMs === 0 ? 0 : this.#random.skewed(0.01, mostMs)), 'disk', () => { this.#answer(resolve) })
+    })
+  }
+
+  #answer (resolve: () => void): void {
+    if (!this.#behaviour.hangs && this.#hanging.length === 0) return resolve()
+    this.#hanging.push(resolve)
+    if (this.#hanging.length === 1) this.#look()
+  }
+
+  #look (): void {
+    this.#process.schedule(LOOK_MS, 'disk hangs', () => {
+      if (this.#behaviour.hangs) return this.#look()
+      for (const resolve of this.#hanging.splice(0)) resolve()
     })
   }
 }

@@ -16,6 +16,8 @@ export interface Gate {
    * of every read looks at nothing else.
    */
   readonly open: boolean
+  /** Throws while the data are half of a copy: for what cannot wait until they are whole. */
+  assertComplete (): void
   /**
    * Submits one write (see `encodeOperations`). Resolves when it has committed and is applied here. Rejects with a
    * ReplicatorError that has an `outcome`.

@@ -65,7 +65,7 @@ export function intercept<F, K, V> (
   const ranges = new RangeReads({ gate, store, submission, rootPrefix, native: ownKinds(root) })
   const view = { db: level, prefix: new Uint8Array(0), rootPrefix }
   const points = pointReads(level, pick(level, ['_get', '_getSync', '_getMany', '_has', '_hasMany']), gate, store, localLength)
-  const original = pick(level, ['_open', '_close', ...kinds])
+  const original = pick(level, ['_open', '_close', '_snapshot', ...kinds])
   const unregister = register(root, isRoot ? '' : level.prefixKey('', 'utf8', false))
   const instance = new OwnProperties(level)
   let installed = true
@@ -93,6 +93,10 @@ export function intercept<F, K, V> (
       }
     },
     ...points,
+    _snapshot (options: object) {
+      gate.assertComplete()
+      return original._snapshot.call(level, options)
+    },
     _put: (key: Data, value: Data) => submission.submit([submission.put(key, value)]),
     _del: (key: Data) => submission.submit([submission.del(key)]),
     _batch: (operations: PrivateOperation[]) => submission.submit(operations.map((op) => submission.operation(op))),

@@ -1,3 +1,5 @@
+import type { CopyState } from '../core/effects.ts'
+import type { LogName } from '../core/entry.ts'
 import type { OriginRow } from '../core/origins.ts'
 import type { View, Vow } from '../core/view.ts'
 import { ByteReader, ByteWriter } from '../wire/bytes.ts'
@@ -12,7 +14,7 @@ import { RESERVED } from './keys.ts'
  */
 export const STATE_FORMAT = 1
 
-const kinds = { identity: 1, vow: 2, view: 3, applied: 4, origin: 5, log: 16 } as const
+const kinds = { identity: 1, vow: 2, view: 3, applied: 4, origin: 5, accepted: 6, base: 7, copy: 8, intact: 9, log: 16 } as const
 
 export const identityKey = key(kinds.identity)
 export const vowKey = key(kinds.vow)
@@ -20,6 +22,10 @@ export const viewKey = key(kinds.view)
 export const appliedKey = key(kinds.applied)
 export const originsStart = key(kinds.origin)
 export const originsEnd = key(kinds.origin + 1)
+export const acceptedKey = key(kinds.accepted)
+export const baseKey = key(kinds.base)
+export const copyKey = key(kinds.copy)
+export const intactKey = key(kinds.intact)
 export const logStart = key(kinds.log)
 export const logEnd = key(kinds.log + 1)
 
@@ -88,6 +94,7 @@ export function decodeVow (record: Uint8Array): Vow {
   return decodeState(record, (reader) => ({ epoch: reader.varint(), to: readOptionalId(reader), members: readIds(reader) }))
 }
 
+/** Of the view that is installed as well as of the one that is accepted. */
 export function encodeView (view: View): Uint8Array {
   return encodeState((writer) => { writeView(writer, view) })
 }
@@ -121,6 +128,43 @@ export function decodeRow (record: Uint8Array): OriginRow {
   return decodeState(record, (reader) => ({
     node: readId(reader), start: reader.varint(), highest: reader.varint(), last: reader.varint()
   }))
+}
+
+/** The name of the log where it was truncated. */
+export function encodeBase (base: LogName): Uint8Array {
+  return encodeState((writer) => {
+    writer.varint(base.position)
+    writer.varint(base.epoch)
+  })
+}
+
+export function decodeBase (record: Uint8Array): LogName {
+  return decodeState(record, (reader) => ({ position: reader.varint(), epoch: reader.varint() }))
+}
+
+export function encodeCopy (copy: CopyState): Uint8Array {
+  return encodeState((writer) => {
+    writer.flag(copy.after === null)
+    if (copy.after !== null) writer.bytes(copy.after)
+    writer.varint(copy.high)
+  })
+}
+
+export function decodeCopy (record: Uint8Array): CopyState {
+  return decodeState(record, (reader) => {
+    // Not a view on the record, which is the store's.
+    const after = reader.flag() ? null : new Uint8Array(reader.bytes())
+    return { after, high: reader.varint() }
+  })
+}
+
+/** The record says all by being there. */
+export function encodeIntact (): Uint8Array {
+  return encodeState(() => {})
+}
+
+export function decodeIntact (record: Uint8Array): void {
+  decodeState(record, () => {})
 }
 
 function encodeState (write: (writer: ByteWriter) => void): Uint8Array {

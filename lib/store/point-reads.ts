@@ -71,6 +71,7 @@ export function pointReads (db: PrivateLevel, original: PointApi, gate: Gate, st
 
     _getSync (key: Data, options: PrivateOptions) {
       if (typeof key !== 'string' && isReservedAt(key, offset)) return undefined
+      if (options.snapshot == null) gate.assertComplete()
       return original._getSync.call(db, key, options)
     },
 

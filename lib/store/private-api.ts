@@ -62,6 +62,7 @@ export interface PrivateLevel {
   _close (): Promise<void>
   _get (key: Data, options: PrivateOptions): Promise<Data | undefined>
   _getSync (key: Data, options: PrivateOptions): Data | undefined
+  _snapshot (options: object): object
   _getMany (keys: Data[], options: PrivateOptions): Promise<Array<Data | undefined>>
   _has (key: Data, options: PrivateOptions): Promise<boolean>
   _hasMany (keys: Data[], options: PrivateOptions): Promise<boolean[]>

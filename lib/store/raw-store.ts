@@ -1,4 +1,5 @@
 import { AbstractIterator } from 'abstract-level'
+import type { AbstractLevel } from 'abstract-level'
 import { codes, ReplicatorError } from '../errors.ts'
 import type { Operation } from '../wire/operations.ts'
 import type { NativeFormat } from './formats.ts'
@@ -34,6 +35,7 @@ export class RawStore implements Store {
   readonly #prefix: Uint8Array
   readonly #native: NativeFormat
   readonly #formats: { keyEncoding: 'buffer' | 'view', valueEncoding: 'buffer' | 'view' }
+  readonly snapshots: boolean
   /** Whether the storage is open. Native stores crash the process if they are used when it is not. */
   usable = false
 
@@ -42,6 +44,7 @@ export class RawStore implements Store {
     this.#raw = raw
     this.#prefix = prefix
     this.#native = native
+    this.snapshots = (root as unknown as AbstractLevel<unknown>).supports.implicitSnapshots
     this.#formats = Object.freeze({ keyEncoding: native.format, valueEncoding: native.format })
   }
 
@@ -89,7 +92,7 @@ export class RawStore implements Store {
   }
 
   /** Only the keys. */
-  async * keys (range: ByteRange, options: RawRangeOptions, size = 1000): AsyncGenerator<Uint8Array[]> {
+  async * keys (range: ByteRange, options: RawRangeOptions = {}, size = 1000): AsyncGenerator<Uint8Array[]> {
     const iterator = this.#iterator(range, options, false)
     const length = this.#prefix.byteLength
 

@@ -1,15 +1,22 @@
 import type { Recovered } from '../core/config.ts'
+import type { CopyState } from '../core/effects.ts'
 import type { Group, LogName } from '../core/entry.ts'
+import { emptyLog } from '../core/entry.ts'
 import type { OriginRow } from '../core/origins.ts'
 import type { View, Vow } from '../core/view.ts'
 import { noVow } from '../core/view.ts'
 import { codes, ReplicatorError } from '../errors.ts'
 import { WireError } from '../wire/bytes.ts'
 import { decodeGroup, decodeGroupHeader, FormatError } from '../wire/group.ts'
-import { Digest } from './digest.ts'
+import type { Operation } from '../wire/operations.ts'
+import { digestData } from './copy.ts'
 import { compareKeys, RESERVED } from './keys.ts'
 import type { AppliedState, IdentityState } from './layout.ts'
-import { appliedKey, decodeApplied, decodeIdentity, decodeRow, decodeView, decodeVow, identityKey, logEnd, logStart, numberOf, originsEnd, originsStart, viewKey, vowKey } from './layout.ts'
+import {
+  acceptedKey, appliedKey, baseKey, copyKey, decodeApplied, decodeBase, decodeCopy, decodeIdentity, decodeIntact, decodeRow,
+  decodeView, decodeVow, encodeIdentity, encodeIntact, identityKey, intactKey, logEnd, logStart, numberOf, originsEnd,
+  originsStart, viewKey, vowKey
+} from './layout.ts'
 import type { Store } from './store.ts'
 
 export interface RecoveredDisk {
@@ -22,7 +29,12 @@ interface State {
   identity: IdentityState | null
   vow: Vow
   view: View | null
+  accepted: View | null
   applied: AppliedState
+  base: LogName
+  copy: CopyState | null
+  /** Whether the node ended in order. */
+  intact: boolean
   readonly rows: Map<number, OriginRow>
 }
 
@@ -31,32 +43,64 @@ interface State {
  * LEVEL_LOG_CORRUPT or LEVEL_LOG_FORMAT where the store does not hold what was once made durable.
  */
 export async function recover (store: Store): Promise<RecoveredDisk> {
-  const state: State = { identity: null, vow: noVow, view: null, applied: { position: 0, epoch: 0, seeded: false }, rows: new Map() }
+  const state: State = {
+    identity: null,
+    vow: noVow,
+    view: null,
+    accepted: null,
+    applied: { position: 0, epoch: 0, seeded: false },
+    base: emptyLog,
+    copy: null,
+    intact: false,
+    rows: new Map()
+  }
   for await (const chunk of store.entries({ gte: RESERVED, lt: logStart })) {
     for (const [key, value] of chunk) {
       decodeStateOrThrow(() => { readState(state, key, value) })
     }
   }
 
-  const { runs, groups } = await readLog(store, state.applied.position)
-  if (state.identity === null && (groups.length > 0 || runs.length > 0 || state.view !== null)) {
+  decodeStateOrThrow(() => { checkState(state) })
+
+  const { runs, groups, logBytes } = await readLog(store, state.base, state.applied.position)
+  const isUsed = groups.length > 0 || runs.length > 0 || state.view !== null || state.accepted !== null || state.copy !== null
+  if (state.identity === null && isUsed) {
     throw new ReplicatorError(codes.logCorrupt, 'The identity of this node is missing from its store')
   }
 
-  const { vow, view, applied, rows } = state
+  const { vow, view, accepted, applied, base, copy, rows } = state
   return {
     identity: state.identity,
     recovered: {
       vow,
       view,
+      accepted,
+      // Before the first view, there is nothing to lose.
+      intact: state.intact || view === null,
+      base,
+      logBytes,
+      copy,
       applied: applied.position,
       runs,
       groups,
       rows,
       seeded: applied.seeded,
-      data: view === null ? await digestData(store) : ''
+      data: view === null ? (await digestData(store)).digest : ''
     }
   }
+}
+
+/**
+ * What a node writes, synced, before it tells anybody of its start. From then on its log is in doubt after a crash of
+ * the machine, until `intactBatch()` is written.
+ */
+export function startBatch (identity: IdentityState): Operation[] {
+  return [{ type: 'put', key: identityKey, value: encodeIdentity(identity) }, { type: 'del', key: intactKey }]
+}
+
+/** What a node that stops in order writes, synced, as the last of all: everything before it is durable, too. */
+export function intactBatch (): Operation[] {
+  return [{ type: 'put', key: intactKey, value: encodeIntact() }]
 }
 
 function readState (state: State, key: Uint8Array, value: Uint8Array): void {
@@ -65,14 +109,32 @@ function readState (state: State, key: Uint8Array, value: Uint8Array): void {
   else if (compareKeys(key, viewKey) === 0) state.view = decodeView(value)
   else if (compareKeys(key, appliedKey) === 0) state.applied = decodeApplied(value)
   else if (compareKeys(key, originsStart) > 0 && compareKeys(key, originsEnd) < 0) state.rows.set(numberOf(key), decodeRow(value))
-  else throw new FormatError('a record of unknown kind')
+  else if (compareKeys(key, acceptedKey) === 0) state.accepted = decodeView(value)
+  else if (compareKeys(key, baseKey) === 0) state.base = decodeBase(value)
+  else if (compareKeys(key, copyKey) === 0) state.copy = decodeCopy(value)
+  else if (compareKeys(key, intactKey) === 0) {
+    decodeIntact(value)
+    state.intact = true
+  } else throw new FormatError('a record of unknown kind')
+}
+
+/** Nothing is truncated that is not applied. */
+function checkState ({ applied, base }: State): void {
+  if (applied.position < base.position) {
+    throw new WireError(`the log is truncated at position ${base.position}, but only ${applied.position} has been applied`)
+  }
+  if (applied.position === base.position && applied.epoch !== base.epoch) {
+    throw new WireError(`the log is truncated in epoch ${base.epoch}, but position ${applied.position} was applied in epoch ${applied.epoch}`)
+  }
 }
 
 /** Checks the whole log, and keeps what is after *applied*. */
-async function readLog (store: Store, applied: number): Promise<{ runs: LogName[], groups: Group[] }> {
-  const runs: LogName[] = []
+async function readLog (store: Store, base: LogName, applied: number): Promise<{ runs: LogName[], groups: Group[], logBytes: number }> {
+  const runs: LogName[] = base.position === 0 ? [] : [base]
   const groups: Group[] = []
-  let end = 0
+  let logBytes = 0
+  let end = base.position
+  let epoch = base.epoch
   let broken: { position: number, error: unknown } | null = null
 
   for await (const chunk of store.entries({ gte: logStart })) {
@@ -83,12 +145,17 @@ async function readLog (store: Store, applied: number): Promise<{ runs: LogName[
 
       try {
         const first = numberOf(key)
+        // Left over from a truncation that was interrupted.
+        if (first <= base.position) continue
         const header = decodeGroupHeader(record)
         if (first !== header.first) throw new WireError('a record at the place of another')
-        if (end !== 0 && first !== end + 1) throw new WireError(`positions ${end + 1} to ${first - 1} are missing`)
-        if (end === 0 && first !== 1) throw new WireError(`positions 1 to ${first - 1} are missing`)
+        if (first <= end) throw new WireError(`position ${first} is there twice`)
+        if (first !== end + 1) throw new WireError(`positions ${end + 1} to ${first - 1} are missing`)
+        if (header.epoch < epoch) throw new WireError(`epoch ${header.epoch} follows epoch ${epoch}`)
 
         end = first + header.count - 1
+        epoch = header.epoch
+        logBytes += record.byteLength
         if (end > applied) groups.push(decodeGroup(record))
         else {
           const last = runs[runs.length - 1]
@@ -110,7 +177,7 @@ async function readLog (store: Store, applied: number): Promise<{ runs: LogName[
   if ((runs[runs.length - 1]?.position ?? 0) !== applied) {
     throw brokenLog(codes.logCorrupt, applied, new WireError('what is applied does not end with a group'))
   }
-  return { runs, groups }
+  return { runs, groups, logBytes }
 }
 
 function brokenLog (code: typeof codes.logTorn | typeof codes.logCorrupt | typeof codes.logFormat, position: number, cause: unknown): ReplicatorError {
@@ -134,13 +201,4 @@ function decodeStateOrThrow (decode: () => void): void {
     }
     throw error
   }
-}
-
-/** A digest of the user's data; the empty string if there are none. */
-async function digestData (store: Store): Promise<string> {
-  const digest = new Digest()
-  for await (const chunk of store.entries({ lt: RESERVED })) {
-    for (const [key, value] of chunk) digest.add(key, value)
-  }
-  return digest.entries === 0 ? '' : digest.hex()
 }

@@ -10,6 +10,10 @@ export interface Store {
   /** Applies all or nothing. With `sync`, resolves when it is on stable storage, as far as the store can. */
   batch (operations: readonly Operation[], options: { sync: boolean }): Promise<void>
   get (key: Uint8Array): Promise<Uint8Array | undefined>
+  /** Whether each `entries()` and `keys()` reads from one snapshot, taken in the turn in which iterating begins. */
+  readonly snapshots: boolean
   /** In key order, in chunks of at most `size` entries, from one snapshot where the store has them. */
   entries (range: ByteRange, size?: number): AsyncIterable<Array<[key: Uint8Array, value: Uint8Array]>>
+  /** Only the keys, at most `limit` of them. */
+  keys (range: ByteRange, options?: { limit?: number }): AsyncIterable<Uint8Array[]>
 }

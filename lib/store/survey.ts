@@ -1,7 +1,6 @@
 import { Digest } from './digest.ts'
 import { compareKeys, isReserved } from './keys.ts'
-import { appliedKey, decodeApplied, identityKey, logEnd, logStart, originsEnd, originsStart } from './layout.ts'
-import { decodeGroupHeader } from '../wire/group.ts'
+import { appliedKey, decodeApplied, identityKey, originsEnd, originsStart } from './layout.ts'
 import type { Store } from './store.ts'
 
 /** What a replica holds at one applied position. Replicas at the same position have equal digests. */
@@ -14,30 +13,22 @@ export interface ReplicaDigest {
   data: string
   /** A digest of the table of origins. */
   table: string
-  /** A digest of the log up to `position`. */
-  log: string
 }
 
-/** Reads all of a replica, from one snapshot. */
+/** Reads the data and what belongs to them, from one snapshot. Not the log, which begins elsewhere on each replica. */
 export async function digestReplica (store: Store): Promise<ReplicaDigest> {
   const data = new Digest()
   const table = new Digest()
-  const log = new Digest()
   let position = 0
 
-  // The reserved key space comes last, and in it the applied position comes before the log.
-  for await (const chunk of store.entries({})) {
+  for await (const chunk of store.entries({ lt: originsEnd })) {
     for (const [key, value] of chunk) {
       if (!isReserved(key)) data.add(key, value)
       else if (compareKeys(key, appliedKey) === 0) position = decodeApplied(value).position
-      else if (within(key, originsStart, originsEnd)) table.add(key, value)
-      else if (within(key, logStart, logEnd)) {
-        const { first, count } = decodeGroupHeader(value)
-        if (first + count - 1 <= position) log.add(key, value)
-      }
+      else if (compareKeys(key, originsStart) > 0) table.add(key, value)
     }
   }
-  return { position, entries: data.entries, data: data.hex(), table: table.hex(), log: log.hex() }
+  return { position, entries: data.entries, data: data.hex(), table: table.hex() }
 }
 
 /** Deletes all that the replicator has stored, its identity last. */
@@ -46,8 +37,4 @@ export async function purge (store: Store): Promise<void> {
     await store.batch(chunk.map(([key]) => ({ type: 'del', key })), { sync: true })
   }
   await store.batch([{ type: 'del', key: identityKey }], { sync: true })
-}
-
-function within (key: Uint8Array, start: Uint8Array, end: Uint8Array): boolean {
-  return compareKeys(key, start) >= 0 && compareKeys(key, end) < 0
 }

@@ -3,6 +3,16 @@ export class WireError extends Error {
   override readonly name = 'WireError'
 }
 
+/** Bytewise, shorter first: the order of keys in a store. */
+export function compareBytes (a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.byteLength, b.byteLength)
+  for (let i = 0; i < length; i++) {
+    const difference = (a[i] as number) - (b[i] as number)
+    if (difference !== 0) return difference
+  }
+  return a.byteLength - b.byteLength
+}
+
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -22,6 +32,10 @@ export class ByteWriter {
   u8 (value: number): void {
     this.#reserve(1)
     this.#buffer[this.#length++] = value
+  }
+
+  flag (value: boolean): void {
+    this.u8(value ? 1 : 0)
   }
 
   /** Big-endian. */
@@ -60,6 +74,12 @@ export class ByteWriter {
   bytes (bytes: Uint8Array): void {
     this.varint(bytes.byteLength)
     this.raw(bytes)
+  }
+
+  /** Bytes that may be missing. */
+  optionalBytes (bytes: Uint8Array | null): void {
+    this.flag(bytes !== null)
+    if (bytes !== null) this.bytes(bytes)
   }
 
   text (text: string): void {
@@ -104,6 +124,12 @@ export class ByteReader {
     return value
   }
 
+  flag (): boolean {
+    const flag = this.u8()
+    if (flag > 1) this.fail('invalid flag')
+    return flag === 1
+  }
+
   u32 (): number {
     const value = ((this.u8() << 24) | (this.u8() << 16) | (this.u8() << 8) | this.u8()) >>> 0
     return value
@@ -144,6 +170,10 @@ export class ByteReader {
     const length = this.varint()
     if (length > lengthMax) this.fail('byte string too long')
     return this.raw(length)
+  }
+
+  optionalBytes (): Uint8Array | null {
+    return this.flag() ? this.bytes() : null
   }
 
   text (lengthMax: number): string {

@@ -1,11 +1,12 @@
-import type { Group, LogName } from '../core/entry.ts'
-import type { Founding, LogOutline, Message, SubmissionKind, SubmittedWrite } from '../core/messages.ts'
-import { submissionKinds } from '../core/messages.ts'
-import type { Operation } from './operations.ts'
+import type { Message } from '../core/messages.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
-import { decodeGroup, encodeGroup } from './group.ts'
-import { decodeOperations } from './operations.ts'
-import { readId, readIds, readOptionalId, readView, writeId, writeIds, writeOptionalId, writeView } from './view.ts'
+import { encodeGroup } from './group.ts'
+import {
+  DIGEST_BYTES_MAX, readAddresses, readChunk, readFounding, readGroup, readGroups, readLeases, readName, readOutline,
+  readProposed, readRows, readWrites, writeAddresses, writeChunk, writeFounding, writeGroups, writeLeases, writeName,
+  writeOutline, writeRows, writeWrites
+} from './message-parts.ts'
+import { readId, readOptionalView, readSortedIds, readView, writeId, writeIds, writeOptionalView, writeView } from './view.ts'
 
 /** Addresses of the cluster that the sender knows. The shells exchange it; the core never sees it. */
 export interface AddressesMessage {
@@ -17,27 +18,41 @@ export type WireMessage = Message | AddressesMessage
 
 /** In one frame. */
 export const MESSAGES_MAX = 10_000
-const ADDRESSES_MAX = 64
-const HOST_BYTES_MAX = 255
-const RUNS_MAX = 64
-const DATA_DIGEST_MAX = 64
-
+// With room in each range for what may come.
 const types = {
-  status: 1,
-  propose: 2,
-  promise: 3,
-  refuse: 4,
-  lead: 5,
-  view: 6,
-  follow: 7,
-  sync: 8,
-  prepare: 9,
-  ack: 10,
-  commit: 11,
-  open: 12,
-  submit: 13,
-  withdraw: 14,
-  addresses: 15
+  // Agreement.
+  status: 0x01,
+  propose: 0x02,
+  promise: 0x03,
+  refuse: 0x04,
+  accept: 0x05,
+  accepted: 0x06,
+  lead: 0x07,
+  view: 0x08,
+  // Following.
+  follow: 0x11,
+  sync: 0x12,
+  prepare: 0x13,
+  ack: 0x14,
+  commit: 0x15,
+  // Writes.
+  open: 0x21,
+  submit: 0x22,
+  withdraw: 0x23,
+  // Leases.
+  heartbeat: 0x31,
+  grant: 0x32,
+  // Catching up.
+  fetch: 0x41,
+  fetched: 0x42,
+  copy: 0x43,
+  snapshot: 0x44,
+  chunk: 0x45,
+  verify: 0x46,
+  verifying: 0x47,
+  digest: 0x48,
+  // Addresses.
+  addresses: 0x51
 } as const satisfies Record<WireMessage['type'], number>
 
 /** Appends one message to a frame. See `spec/wire.md`, "Messages". */
@@ -46,33 +61,47 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
   switch (message.type) {
     case 'status':
       writer.varint(message.promised)
-      writer.varint(message.epoch)
-      writeOptionalId(writer, message.coordinator)
-      writer.varint(message.coordinatorStart)
-      writer.u8(message.founding === null ? 0 : 1)
+      writeOptionalView(writer, message.view)
+      writer.varint(message.installed)
+      writeIds(writer, message.connected)
+      writer.varint(message.minConsensus)
+      writer.flag(message.caughtUp)
+      writer.flag(message.fit)
+      writer.flag(message.founding !== null)
       if (message.founding !== null) writeFounding(writer, message.founding)
       break
     case 'propose':
       writer.varint(message.epoch)
       writeId(writer, message.cluster)
       writeIds(writer, message.members)
+      writeIds(writer, message.without)
       break
     case 'promise':
       writer.varint(message.epoch)
+      writeOptionalView(writer, message.accepted)
+      writer.varint(message.installed)
+      writer.flag(message.intact)
+      writer.flag(message.complete)
+      writer.flag(message.caughtUp)
+      writer.varint(message.minConsensus)
       writeName(writer, message.end)
+      writeLeases(writer, message.leases)
       break
     case 'refuse':
+    case 'accepted':
       writer.varint(message.epoch)
       break
-    case 'lead':
+    case 'accept':
     case 'view':
       writeView(writer, message.view)
       break
+    case 'lead':
+      writeView(writer, message.view)
+      writer.varint(message.waitMs)
+      break
     case 'follow':
       writer.varint(message.epoch)
-      writer.varint(message.outline.base)
-      writer.varint(message.outline.runs.length)
-      for (const run of message.outline.runs) writeName(writer, run)
+      writeOutline(writer, message.outline)
       break
     case 'sync':
       writer.varint(message.epoch)
@@ -88,7 +117,7 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
     case 'ack':
       writer.varint(message.epoch)
       writer.varint(message.end)
-      writer.u8(message.installed ? 1 : 0)
+      writer.flag(message.installed)
       break
     case 'commit':
       writer.varint(message.epoch)
@@ -102,23 +131,55 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
       writer.varint(message.epoch)
       writer.varint(message.origin)
       writer.varint(message.first)
-      writer.varint(message.writes.length)
-      for (const { kind, body } of message.writes) {
-        writer.u8(submissionKinds[kind])
-        writer.bytes(body)
-      }
+      writeWrites(writer, message.writes)
       break
     case 'withdraw':
       writer.varint(message.epoch)
       writer.varint(message.origin)
       writer.varint(message.number)
       break
+    case 'heartbeat':
+      writer.varint(message.epoch)
+      writer.varint(message.sent)
+      writer.varint(message.applied)
+      break
+    case 'grant':
+      writer.varint(message.epoch)
+      writer.varint(message.sent)
+      break
+    case 'fetch':
+      writeOutline(writer, message.outline)
+      break
+    case 'fetched':
+      writer.varint(message.common)
+      writer.varint(message.committed)
+      writer.flag(message.truncated)
+      writeGroups(writer, message.groups)
+      break
+    case 'copy':
+      writer.optionalBytes(message.after)
+      writer.varint(message.applied)
+      break
+    case 'snapshot':
+      writeName(writer, message.base)
+      writer.flag(message.seeded)
+      writeRows(writer, message.rows)
+      break
+    case 'chunk':
+      writeChunk(writer, message)
+      break
+    case 'verify':
+      writer.varint(message.applied)
+      break
+    case 'verifying':
+      writer.varint(message.position)
+      break
+    case 'digest':
+      writer.varint(message.position)
+      writer.text(message.digest)
+      break
     case 'addresses':
-      writer.varint(message.addresses.length)
-      for (const { host, port } of message.addresses) {
-        writer.text(host)
-        writer.varint(port)
-      }
+      writeAddresses(writer, message.addresses)
       break
     default:
       message satisfies never
@@ -143,19 +204,37 @@ function readMessage (reader: ByteReader): WireMessage {
       return {
         type: 'status',
         promised: reader.varint(),
-        epoch: reader.varint(),
-        coordinator: readOptionalId(reader),
-        coordinatorStart: reader.varint(),
-        founding: readFlag(reader) ? readFounding(reader) : null
+        view: readOptionalView(reader),
+        installed: reader.varint(),
+        connected: readSortedIds(reader),
+        minConsensus: reader.varint(),
+        caughtUp: reader.flag(),
+        fit: reader.flag(),
+        founding: reader.flag() ? readFounding(reader) : null
       }
     case types.propose:
-      return { type: 'propose', epoch: reader.varint(), cluster: readId(reader), members: readIds(reader) }
+      return { type: 'propose', epoch: reader.varint(), cluster: readId(reader), ...readProposed(reader) }
     case types.promise:
-      return { type: 'promise', epoch: reader.varint(), end: readName(reader) }
+      return {
+        type: 'promise',
+        epoch: reader.varint(),
+        accepted: readOptionalView(reader),
+        installed: reader.varint(),
+        intact: reader.flag(),
+        complete: reader.flag(),
+        caughtUp: reader.flag(),
+        minConsensus: reader.varint(),
+        end: readName(reader),
+        leases: readLeases(reader)
+      }
     case types.refuse:
       return { type: 'refuse', epoch: reader.varint() }
+    case types.accept:
+      return { type: 'accept', view: readView(reader) }
+    case types.accepted:
+      return { type: 'accepted', epoch: reader.varint() }
     case types.lead:
-      return { type: 'lead', view: readView(reader) }
+      return { type: 'lead', view: readView(reader), waitMs: reader.varint() }
     case types.view:
       return { type: 'view', view: readView(reader) }
     case types.follow:
@@ -165,7 +244,7 @@ function readMessage (reader: ByteReader): WireMessage {
     case types.prepare:
       return { type: 'prepare', epoch: reader.varint(), committed: reader.varint(), group: readGroup(reader) }
     case types.ack:
-      return { type: 'ack', epoch: reader.varint(), end: reader.varint(), installed: readFlag(reader) }
+      return { type: 'ack', epoch: reader.varint(), end: reader.varint(), installed: reader.flag() }
     case types.commit:
       return { type: 'commit', epoch: reader.varint(), committed: reader.varint() }
     case types.open:
@@ -174,96 +253,29 @@ function readMessage (reader: ByteReader): WireMessage {
       return { type: 'submit', epoch: reader.varint(), origin: reader.varint(), first: reader.varint(), writes: readWrites(reader) }
     case types.withdraw:
       return { type: 'withdraw', epoch: reader.varint(), origin: reader.varint(), number: reader.varint() }
+    case types.heartbeat:
+      return { type: 'heartbeat', epoch: reader.varint(), sent: reader.varint(), applied: reader.varint() }
+    case types.grant:
+      return { type: 'grant', epoch: reader.varint(), sent: reader.varint() }
+    case types.fetch:
+      return { type: 'fetch', outline: readOutline(reader) }
+    case types.fetched:
+      return { type: 'fetched', common: reader.varint(), committed: reader.varint(), truncated: reader.flag(), groups: readGroups(reader) }
+    case types.copy:
+      return { type: 'copy', after: reader.optionalBytes(), applied: reader.varint() }
+    case types.snapshot:
+      return { type: 'snapshot', base: readName(reader), seeded: reader.flag(), rows: readRows(reader) }
+    case types.chunk:
+      return { type: 'chunk', ...readChunk(reader) }
+    case types.verify:
+      return { type: 'verify', applied: reader.varint() }
+    case types.verifying:
+      return { type: 'verifying', position: reader.varint() }
+    case types.digest:
+      return { type: 'digest', position: reader.varint(), digest: reader.text(DIGEST_BYTES_MAX) }
     case types.addresses:
       return { type: 'addresses', addresses: readAddresses(reader) }
     default:
       return reader.fail('unknown message type')
   }
-}
-
-function writeName (writer: ByteWriter, name: LogName): void {
-  writer.varint(name.position)
-  writer.varint(name.epoch)
-}
-
-function readName (reader: ByteReader): LogName {
-  return { position: reader.varint(), epoch: reader.varint() }
-}
-
-function readFlag (reader: ByteReader): boolean {
-  const flag = reader.u8()
-  if (flag > 1) reader.fail('invalid flag')
-  return flag === 1
-}
-
-function writeFounding (writer: ByteWriter, founding: Founding): void {
-  writer.varint(founding.minConsensus)
-  writeIds(writer, founding.required)
-  writer.varint(founding.unresolved)
-  writeIds(writer, founding.connected)
-  writer.text(founding.data)
-  writeIds(writer, founding.vowed)
-}
-
-function readFounding (reader: ByteReader): Founding {
-  return {
-    minConsensus: reader.varint(),
-    required: readIds(reader),
-    unresolved: reader.varint(),
-    connected: readIds(reader),
-    data: reader.text(DATA_DIGEST_MAX),
-    vowed: readIds(reader)
-  }
-}
-
-function readOutline (reader: ByteReader): LogOutline {
-  const base = reader.varint()
-  const count = reader.count(2)
-  if (count > RUNS_MAX) reader.fail('too many runs')
-  const runs: LogName[] = []
-  for (let i = 0; i < count; i++) {
-    const run = readName(reader)
-    const previous = runs[i - 1]
-    if (previous !== undefined && (run.position <= previous.position || run.epoch <= previous.epoch)) reader.fail('runs out of order')
-    runs.push(run)
-  }
-  return { base, runs }
-}
-
-function readGroup (reader: ByteReader): Group {
-  return decodeGroup(reader.bytes())
-}
-
-function readWrites (reader: ByteReader): SubmittedWrite[] {
-  const count = reader.count(2)
-  const writes: SubmittedWrite[] = []
-  for (let i = 0; i < count; i++) {
-    const kind = readKind(reader)
-    const body = reader.bytes()
-    const operations: Operation[] = decodeOperations(body)
-    if (kind === 'seeded' && operations.length > 0) reader.fail('a mark with operations')
-    writes.push({ body, operations, kind })
-  }
-  return writes
-}
-
-function readKind (reader: ByteReader): SubmissionKind {
-  const code = reader.u8()
-  for (const kind of Object.keys(submissionKinds) as SubmissionKind[]) {
-    if (submissionKinds[kind] === code) return kind
-  }
-  return reader.fail('unknown kind of submission')
-}
-
-function readAddresses (reader: ByteReader): Array<{ host: string, port: number }> {
-  const count = reader.count(2)
-  if (count > ADDRESSES_MAX) reader.fail('too many addresses')
-  const addresses: Array<{ host: string, port: number }> = []
-  for (let i = 0; i < count; i++) {
-    const host = reader.text(HOST_BYTES_MAX)
-    const port = reader.varint()
-    if (host === '' || port < 1 || port > 65535) reader.fail('invalid address')
-    addresses.push({ host, port })
-  }
-  return addresses
 }

@@ -1,4 +1,4 @@
-import type { View } from '../core/view.ts'
+import type { LiveMember, View } from '../core/view.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import { fromHex, toHex } from './hex.ts'
 
@@ -26,36 +26,76 @@ export function readIds (reader: ByteReader): string[] {
   return ids
 }
 
+/** Ids in ascending order, without repetition. */
+export function readSortedIds (reader: ByteReader): string[] {
+  const ids = readIds(reader)
+  if (ids.some((id, i) => i > 0 && id <= (ids[i - 1] as string))) reader.fail('members out of order')
+  return ids
+}
+
 /** An id that may be missing: the empty string. */
 export function writeOptionalId (writer: ByteWriter, id: string): void {
-  writer.u8(id === '' ? 0 : 1)
+  writer.flag(id !== '')
   if (id !== '') writeId(writer, id)
 }
 
 export function readOptionalId (reader: ByteReader): string {
-  const present = reader.u8()
-  if (present > 1) reader.fail('invalid flag')
-  return present === 1 ? readId(reader) : ''
+  return reader.flag() ? readId(reader) : ''
 }
 
 export function writeView (writer: ByteWriter, view: View): void {
   writer.varint(view.epoch)
   writeId(writer, view.cluster)
   writeIds(writer, view.members)
+  writer.varint(view.live.length)
+  for (const { id, since } of view.live) {
+    writer.u8(view.members.indexOf(id))
+    writer.varint(since)
+  }
   writeId(writer, view.coordinator)
   writer.varint(view.coordinatorStart)
   writeOptionalId(writer, view.seeder ?? '')
+  writer.flag(view.leaseFree)
 }
 
 export function readView (reader: ByteReader): View {
   const epoch = reader.varint()
   const cluster = readId(reader)
-  const members = readIds(reader)
+  const members = readSortedIds(reader)
+  const live = readLive(reader, epoch, members)
   const coordinator = readId(reader)
   const coordinatorStart = reader.varint()
   const seeder = readOptionalId(reader)
+  const leaseFree = reader.flag()
 
-  if (epoch === 0 || !members.includes(coordinator)) reader.fail('invalid view')
-  if (members.some((id, i) => i > 0 && id <= (members[i - 1] as string))) reader.fail('members out of order')
-  return { epoch, cluster, members, coordinator, coordinatorStart, seeder: seeder === '' ? null : seeder }
+  if (epoch === 0 || !live.some(({ id }) => id === coordinator)) reader.fail('invalid view')
+  if (seeder !== '' && !members.includes(seeder)) reader.fail('a seeder that is no member')
+  if (leaseFree && live.length < members.length) reader.fail('free of leases without a member')
+  return { epoch, cluster, members, live, coordinator, coordinatorStart, seeder: seeder === '' ? null : seeder, leaseFree }
+}
+
+export function writeOptionalView (writer: ByteWriter, view: View | null): void {
+  writer.flag(view !== null)
+  if (view !== null) writeView(writer, view)
+}
+
+export function readOptionalView (reader: ByteReader): View | null {
+  return reader.flag() ? readView(reader) : null
+}
+
+/** The live members, each by its place among the members: so that they are of them, and in their order. */
+function readLive (reader: ByteReader, epoch: number, members: readonly string[]): LiveMember[] {
+  const count = reader.count(2)
+  if (count > members.length) reader.fail('more live members than members')
+  const live: LiveMember[] = []
+  for (let i = 0, previous = -1; i < count; i++) {
+    const index = reader.u8()
+    const since = reader.varint()
+    const id = members[index]
+    if (id === undefined || index <= previous) return reader.fail('live members out of order')
+    if (since === 0 || since > epoch) reader.fail('live since an epoch that cannot be')
+    live.push({ id, since })
+    previous = index
+  }
+  return live
 }

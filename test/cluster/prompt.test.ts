@@ -6,6 +6,8 @@ import test, { type Test } from 'tape'
 import { Prompt, runPrompt } from './run-prompt.ts'
 
 const timeout = 120_000
+/** A slow machine shall not fail a test. */
+const patient = ['--write-timeout', '60000', '--read-timeout', '60000']
 
 test('what is written on one node is read on the others', { timeout }, async (t) => {
   const { code, lines, stderr } = await runPrompt(await temporaryFolder(t), [], [
@@ -92,8 +94,145 @@ test('a wrong command takes one line and does not stop the others', { timeout },
   t.is(code, 1)
 })
 
-test('a write waits for a node that was killed, and goes on when that is back', { timeout }, async (t) => {
-  const { code, lines, stderr } = await runPrompt(await temporaryFolder(t), ['--write-timeout', '60000'], [
+test('the cluster goes on without a node that was killed, and that catches up', { timeout }, async (t) => {
+  const { code, lines, stderr } = await runPrompt(await temporaryFolder(t), patient, [
+    'put a before 1',
+    'kill c',
+    'put a during 2',
+    'get b during',
+    'start c',
+    'get c before',
+    'get c during',
+    'put c after 3',
+    'get a after',
+    'check'
+  ])
+
+  t.same(withoutTable(lines).map(withoutTime), [
+    'put a before 1: written',
+    'kill c: killed',
+    'put a during 2: written',
+    'get b during: 2',
+    'start c: ready',
+    'get c before: 1',
+    'get c during: 2',
+    'put c after 3: written',
+    'get a after: 3',
+    'check: all 3 replicas are identical'
+  ])
+  t.is(code, 0, stderr)
+})
+
+test('any node may be killed, one after the other', { timeout }, async (t) => {
+  const rounds = [['a', 'b'], ['b', 'c'], ['c', 'a']].flatMap(([dead, other]) => [
+    `kill ${dead}`,
+    `put ${other} x ${dead}`,
+    `start ${dead}`,
+    `get ${dead} x`
+  ])
+  const { code, lines, stderr } = await runPrompt(await temporaryFolder(t), patient, [...rounds, 'check'])
+
+  for (const name of ['a', 'b', 'c']) t.ok(lines.includes(`get ${name} x: ${name}`), `${name} has what it had missed`)
+  t.ok(lines.includes('check: all 3 replicas are identical'))
+  t.is(code, 0, stderr)
+})
+
+test('a node that was paused is left behind, and reads nothing old when it goes on', { timeout, skip: process.platform === 'win32' }, async (t) => {
+  const { code, lines, stderr } = await runPrompt(await temporaryFolder(t), patient, [
+    'put a x 1',
+    'get c x',
+    'pause c',
+    'pause c',
+    'put a x 2',
+    'get c x',
+    'status',
+    'resume c',
+    'get c x',
+    'put c x 3',
+    'get a x',
+    'check'
+  ])
+
+  t.same(withoutTable(lines).map(withoutTime), [
+    'put a x 1: written',
+    'get c x: 1',
+    'pause c: paused',
+    'line 4: pause c: failed: it is paused already',
+    'put a x 2: written',
+    'line 6: get c x: failed: NODE_PAUSED: c is paused',
+    '  c is paused: "resume c"',
+    'resume c: resumed',
+    'get c x: 2',
+    'put c x 3: written',
+    'get a x: 3',
+    'check: all 3 replicas are identical'
+  ])
+  t.is(statusOf(lines, 'c')?.[1], 'paused')
+  t.is(statusOf(lines, 'a')?.[6], 'a b', 'the others are live')
+  t.is(code, 1, stderr)
+})
+
+test('a node that is cut off answers nothing, and catches up when its connections are back', { timeout }, async (t) => {
+  const { code, lines, stderr } = await runPrompt(await temporaryFolder(t), [...patient, '--read-timeout', '8000'], [
+    'put a x 1',
+    'cut c',
+    'put a x 2',
+    'get b x',
+    'get c x',
+    'status',
+    'check',
+    'mend c',
+    'get c x',
+    'put c x 3',
+    'get a x',
+    'check'
+  ])
+
+  t.same(withoutTable(lines).map(withoutTime).filter((line) => !line.startsWith('line 5: ')), [
+    'put a x 1: written',
+    'cut c: cut off',
+    'put a x 2: written',
+    'get b x: 2',
+    '  c is cut off: "mend c"',
+    'line 7: check: not every replica could be compared: c is cut off: "mend c"',
+    'mend c: mended',
+    'get c x: 2',
+    'put c x 3: written',
+    'get a x: 3',
+    'check: all 3 replicas are identical'
+  ])
+  t.ok(lines.some((line) => /^line 5: get c x: failed: LEVEL_[A-Z_]+: /.test(line)), 'the old value is not given')
+  t.is(statusOf(lines, 'c')?.[2], 'cut off')
+  t.is(statusOf(lines, 'c')?.[7], 'no', 'nothing is read there')
+  t.is(statusOf(lines, 'a')?.[6], 'a b', 'the others are live')
+  t.is(code, 1, stderr)
+})
+
+test('a node stays cut off when it is killed and starts again', { timeout }, async (t) => {
+  const { code, lines, stderr } = await runPrompt(await temporaryFolder(t), patient, [
+    'cut c',
+    'kill c',
+    'start c',
+    'put a x 1',
+    'mend c',
+    'get c x',
+    'check'
+  ])
+
+  t.same(withoutTable(lines).map(withoutTime), [
+    'cut c: cut off',
+    'kill c: killed',
+    'start c: started; c is cut off: "mend c"',
+    'put a x 1: written',
+    'mend c: mended',
+    'get c x: 1',
+    'check: all 3 replicas are identical'
+  ])
+  t.is(code, 0, stderr)
+})
+
+test('with a larger consensus, a write waits for a node that was killed, and goes on when that is back', { timeout }, async (t) => {
+  const { code, lines, stderr } = await runPrompt(await temporaryFolder(t), [...patient, '--min-consensus', '2'], [
     'put a before 1',
     'kill c',
     'put a during 2 &',
@@ -117,7 +256,7 @@ test('a write waits for a node that was killed, and goes on when that is back', 
 })
 
 test('a write that cannot commit is given up with an outcome', { timeout }, async (t) => {
-  const { code, lines } = await runPrompt(await temporaryFolder(t), ['--write-timeout', '500'], [
+  const { code, lines } = await runPrompt(await temporaryFolder(t), ['--write-timeout', '1500', '--read-timeout', '500'], [
     'kill b',
     'kill c',
     'put a x 1',
@@ -130,7 +269,7 @@ test('a write that cannot commit is given up with an outcome', { timeout }, asyn
   t.ok(/^ {2}outcome (aborted|unknown): /.test(lines[failed + 1] ?? ''), 'says the outcome')
   t.is(lines[failed + 2], '  b, c are down: "start b", "start c"')
   t.ok(lines.includes('line 4: put b x 2: failed: NODE_DOWN: b is down'))
-  t.ok(lines.some((line) => line.startsWith('line 5: check: not every replica could be compared')))
+  t.ok(lines.some((line) => /^line 5: check: failed: LEVEL_[A-Z_]+: /.test(line)), 'one of three cannot tell')
   t.is(code, 1)
 })
 
@@ -166,12 +305,38 @@ test('a second cluster in the same folder is refused', { timeout }, async (t) =>
 test('the status tells of each node', { timeout }, async (t) => {
   const { code, lines, stderr } = await runPrompt(await temporaryFolder(t), [], ['put a x 1', 'kill c', 'status'])
 
-  const rows = lines.filter((line) => /^[abc] /.test(line)).map((line) => line.trim().split(/\s{2,}/))
-  t.same(rows.map(([name]) => name), ['a', 'b', 'c'])
-  t.ok(/^pid \d+$/.test(rows[0]?.[1] ?? ''), 'a runs')
-  t.is(rows[2]?.[1], 'down')
+  t.ok(/^pid \d+$/.test(statusOf(lines, 'a')?.[1] ?? ''), 'a runs')
+  t.ok(/^pid \d+$/.test(statusOf(lines, 'b')?.[1] ?? ''), 'b runs')
+  t.is(statusOf(lines, 'c')?.[1], 'down')
   t.is(code, 0, stderr)
 })
+
+test('options that do not go together', { timeout }, async (t) => {
+  const folder = await temporaryFolder(t)
+  for (const [options, message] of [
+    [['--nodes', '3', '--min-consensus', '3'], '--min-consensus 3 needs more nodes: there are 3'],
+    [['--min-consensus', 'x'], '--min-consensus takes a whole number from 0 to 8, not "x"'],
+    [['--failure-timeout', '9'], '--failure-timeout takes a whole number from 10 to 3600000, not "9"']
+  ] as const) {
+    const { code, stderr } = await runPrompt(folder, options, [])
+    t.ok(stderr.includes(message), stderr)
+    t.is(code, 1)
+  }
+})
+
+/** Of the commands, what they print beside tables. */
+function withoutTable (lines: readonly string[]): string[] {
+  return lines.filter((line) => !/^(node|[abc]) {2}/.test(line))
+}
+
+function withoutTime (line: string): string {
+  return line.replace(/ after \d+\.\d s$/, '')
+}
+
+/** The cells of a node in the table of `status`, which comes before that of `check`. */
+function statusOf (lines: readonly string[], name: string): string[] | undefined {
+  return lines.map((line) => line.trim().split(/\s{2,}/)).find(([first]) => first === name)
+}
 
 async function temporaryFolder (t: Test): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'quorum-level-prompt-'))

@@ -22,6 +22,100 @@ tape('a simulated disk loses a suffix of what was not synced, and nothing else',
   t.equal(disk.unsynced, 0)
 })
 
+tape('a disk that breaks its promise keeps a part of one batch', { timeout: 30_000 }, async (t) => {
+  const contents = (disk: SimDisk): string[] => disk.range(null, null).map(([key, value]) => `${key}=${new TextDecoder().decode(value)}`)
+  const disk = new SimDisk()
+  disk.sync(disk.write([{ key: 'a', value: bytes('1') }]))
+  disk.write([{ key: 'b', value: bytes('2') }])
+  disk.write([{ key: 'a', value: null }, { key: 'c', value: bytes('333') }])
+  disk.write([{ key: 'd', value: bytes('4') }])
+  t.equal(new TextDecoder().decode(disk.durable('a')), '1')
+  t.equal(disk.durable('b'), undefined)
+
+  disk.cutPower(1, length => length - 1)
+  t.ok(disk.torn)
+  t.deepEqual(contents(disk), ['b=2', 'c=33'])
+  t.equal(new TextDecoder().decode(disk.durable('a')), '1', 'not counting the torn batch')
+  t.equal(new TextDecoder().decode(disk.durable('b')), '2')
+  disk.cutPower(0)
+  t.ok(disk.torn, 'a second cut takes nothing more')
+
+  disk.mend()
+  t.notOk(disk.torn)
+  t.deepEqual(contents(disk), ['a=1', 'b=2'])
+
+  disk.write([{ key: 'e', value: bytes('5') }, { key: 'a', value: null }])
+  disk.cutPower(0, () => 0)
+  t.notOk(disk.torn, 'a batch that ends with a deletion is lost as a whole')
+  t.deepEqual(contents(disk), ['a=1', 'b=2'])
+})
+
+tape('a node on a torn disk does not start, and starts when the disk is mended', { timeout: 30_000 }, async (t) => {
+  const cluster = await readyCluster(11)
+  const a = cluster.machine('a')
+  for (let i = 0; !a.disk.torn && i < 50; i++) {
+    a.start()
+    void a.db.put('x', String(i)).catch(() => {})
+    await cluster.run(() => a.disk.unsynced > 0, 1000)
+    a.cutPower(true)
+  }
+  t.ok(a.disk.torn)
+  const { written } = a.disk
+  a.start()
+  t.ok(await cluster.run(() => a.replicator.status === 'failed', 10_000))
+  t.match((a.replicator.stats().lastError as { code?: string } | null)?.code ?? '', /^LEVEL_LOG_/)
+  t.equal(a.disk.written, written, 'nothing was written')
+
+  a.kill()
+  a.disk.mend()
+  a.start()
+  t.ok(await cluster.run(() => cluster.ready, 60_000))
+})
+
+tape('what the clocks of a machine show', { timeout: 30_000 }, async (t) => {
+  const cluster = await readyCluster(12)
+  const a = cluster.machine('a')
+  const both = (): [number, number] => [a.process.now(), a.process.wall()]
+  const passes = async (ms: number): Promise<[number, number]> => {
+    const [now, wall] = both()
+    await cluster.run(() => false, ms)
+    return [Math.round(a.process.now() - now), Math.round(a.process.wall() - wall)]
+  }
+  t.deepEqual(await passes(100), [100, 100])
+  a.pause()
+  t.deepEqual(await passes(100), [100, 100], 'both run on while it is paused')
+  a.resume()
+  a.suspend()
+  let fired = false
+  a.process.setTimer(() => { fired = true }, 50)
+  t.deepEqual(await passes(100), [0, 100], 'one stands still while it is suspended')
+  a.resume()
+  await passes(45)
+  t.notOk(fired, 'a timer goes by the clock that stands still')
+  await passes(10)
+  t.ok(fired)
+
+  const [now, wall] = both()
+  a.jumpClock(-3_600_000)
+  t.deepEqual([a.process.now() - now, a.process.wall() - wall], [0, -3_600_000])
+  a.kill()
+  a.start()
+  t.equal(a.process.wall() - wall, -3_600_000, 'the clock is that of the machine')
+})
+
+tape('a disk that hangs answers later, in order', { timeout: 30_000 }, async (t) => {
+  const cluster = await readyCluster(13)
+  const a = cluster.machine('a')
+  a.behaviour.hangs = true
+  let settled = 0
+  const puts = [1, 2, 3].map(i => a.db.put(`x${i}`, 'y').then(() => { settled++ }))
+  await cluster.run(() => false, 1000)
+  t.equal(settled, 0)
+  a.behaviour.hangs = false
+  await cluster.until(Promise.all(puts))
+  t.equal(settled, 3)
+})
+
 tape('an application on a simulated cluster: a power cut loses nothing that was acknowledged', { timeout: 30_000 }, async (t) => {
   const cluster = await readyCluster(7)
   await cluster.until(cluster.machine('a').db.put('x', '1'))

@@ -1,52 +1,79 @@
 import type { SimMachine } from '../../lib/sim/index.ts'
+import type { DiskChange } from '../../lib/sim/disk.ts'
 import { toText } from '../../lib/sim/disk.ts'
-import { logEnd, logStart } from '../../lib/store/layout.ts'
-import { decodeGroupHeader } from '../../lib/wire/group.ts'
+import { appliedKey, copyKey, decodeApplied, logEnd, logKey, logStart } from '../../lib/store/layout.ts'
+import { decodeGroup } from '../../lib/wire/group.ts'
+import { decodeOperations } from '../../lib/wire/operations.ts'
+import type { Change } from '../support/check/history.ts'
 
-/** Whenever a write is acknowledged, every member has it on stable storage, also one that has died meanwhile. */
+/** Where a write is: in the group with this key and these bytes. */
+interface Place {
+  readonly position: number
+  readonly key: string
+  readonly record: string
+}
+
+const [first, beyond, applied, copy] = [logStart, logEnd, appliedKey, copyKey].map(toText) as [string, string, string, string]
+
+/**
+ * Whenever a write is acknowledged, the node on which it was called and at least so many others as it is set to have it on
+ * stable storage, in the log or in the data. It does not matter whether they are up.
+ */
 export class DurableVotes {
   readonly problems: string[] = []
   readonly #machines: readonly SimMachine[]
-  /** For each machine, the ends of its log after each batch, and the end that is synced. */
-  readonly #logs = new Map<SimMachine, { unsynced: Array<{ batch: number, end: number }>, durable: number }>()
+  readonly #minConsensus: (machine: SimMachine) => number
+  /** For each machine, where its log has, or had, each version of each key. */
+  readonly #places = new Map<SimMachine, Map<string, Place>>()
 
-  constructor (machines: readonly SimMachine[]) {
+  constructor (machines: readonly SimMachine[], minConsensus: (machine: SimMachine) => number) {
     this.#machines = machines
-    for (const machine of machines) {
-      const log = { unsynced: [] as Array<{ batch: number, end: number }>, durable: 0 }
-      this.#logs.set(machine, log)
-      machine.disk.onWritten = (batch, changes) => {
-        for (const { key, value } of changes) {
-          if (value === null || key < toText(logStart) || key >= toText(logEnd)) continue
-          const { first, count } = decodeGroupHeader(value)
-          log.unsynced.push({ batch, end: first + count - 1 })
+    this.#minConsensus = minConsensus
+    for (const machine of machines) this.#places.set(machine, new Map())
+  }
+
+  onBatch (machine: SimMachine, changes: readonly DiskChange[]): void {
+    const places = this.#places.get(machine)
+    for (const { key, value } of changes) {
+      if (value === null || key < first || key >= beyond) continue
+      const group = decodeGroup(value)
+      const record = toText(value)
+      group.entries.forEach((entry, i) => {
+        if (entry.kind !== 'write') return
+        const place = { position: group.first + i, key: toText(logKey(group.first)), record }
+        for (const op of decodeOperations(entry.body)) {
+          if (op.type === 'put') places?.set(version(toText(op.key), toText(op.value)), place)
         }
-      }
-      machine.disk.onSync = (batch) => {
-        while (log.unsynced.length > 0 && (log.unsynced[0] as { batch: number }).batch <= batch) {
-          log.durable = Math.max(log.durable, (log.unsynced.shift() as { end: number }).end)
-        }
-      }
+      })
     }
   }
 
-  /** After a power cut, what is there is what was durable. */
-  onDown (machine: SimMachine): void {
-    const log = this.#logs.get(machine)
-    if (log === undefined || machine.disk.unsynced > 0) return
-    log.unsynced = []
-    const last = machine.disk.range(toText(logStart), toText(logEnd)).pop()
-    if (last === undefined) return
-    const { first, count } = decodeGroupHeader(last[1])
-    log.durable = Math.max(log.durable, first + count - 1)
-  }
+  /** Deletions cannot be told apart, so of a write that only deletes nothing is known. */
+  onAcknowledged (machine: SimMachine, changes: readonly Change[]): void {
+    const put = changes.find(change => change.value !== null)
+    if (put === undefined) return
+    const place = this.#places.get(machine)?.get(version(put.key, put.value as string))
+    // It came with a copy of the data.
+    if (place === undefined) return
 
-  /** A write was acknowledged on this machine, so it is applied there. */
-  onAcknowledged (machine: SimMachine): void {
-    const { applied } = machine.replicator.stats()
-    for (const other of this.#machines) {
-      const durable = this.#logs.get(other)?.durable ?? 0
-      if (durable < applied) this.problems.push(`${machine.name} acknowledges a write at or before ${applied}, and ${other.name} has the log synced up to ${durable}`)
-    }
+    const holders = this.#machines.filter(other => holds(other, place))
+    const others = holders.filter(other => other !== machine).length
+    if (holders.includes(machine) && others >= this.#minConsensus(machine)) return
+    this.problems.push(`${machine.name} acknowledges a write at position ${place.position}, which only ${holders.map(({ name }) => name).join(', ') || 'nobody'} has on stable storage; ` +
+      `it needs ${this.#minConsensus(machine)} others`)
   }
+}
+
+/** Whether it would be there after a power cut. */
+function holds ({ disk }: SimMachine, { position, key, record }: Place): boolean {
+  // Data that are being copied are of no use to anybody.
+  if (disk.durable(copy) !== undefined) return false
+  const inLog = disk.durable(key)
+  if (inLog !== undefined && toText(inLog) === record) return true
+  const state = disk.durable(applied)
+  return state !== undefined && decodeApplied(state).position >= position
+}
+
+function version (key: string, value: string): string {
+  return `${key}\0${value}`
 }

@@ -5,8 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { SimResult } from './run-seed.ts'
 import { runSeed } from './run-seed.ts'
-import type { SimSettings } from './settings.ts'
-import { drawSettings } from './settings.ts'
+import { drawSettings, readSettings } from './settings.ts'
 import { shrink } from './shrink.ts'
 import { Tally } from './tally.ts'
 
@@ -87,7 +86,7 @@ async function work (): Promise<void> {
 async function replay (): Promise<void> {
   const settings = values.file === undefined
     ? drawSettings(Number(values.seed))
-    : JSON.parse(readFileSync(values.file, 'utf8')) as SimSettings
+    : readSettings(readFileSync(values.file, 'utf8'))
   const result = await runSeed(settings, values.quiet || values.shrink ? null : line => { console.log(line) })
   report(result)
   if (result.problems.length === 0) return

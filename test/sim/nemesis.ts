@@ -1,25 +1,63 @@
 import type { SimCluster, SimMachine } from '../../lib/sim/index.ts'
 import { Random } from '../../lib/sim/random.ts'
 import type { FaultKind, SimSettings } from './settings.ts'
-import { faultKinds } from './settings.ts'
+import { faultKinds, minConsensusOf } from './settings.ts'
+import { TornTails } from './torn-tails.ts'
 
-/** Does harm to a cluster, at random moments, until it is told to stop; then mends everything. */
+const HOUR_MS = 3_600_000
+/**
+ * The protocol relies on one of the two clocks of a node: on the wall clock while the machine is suspended, on the other
+ * one where somebody sets the wall clock back. So these two keep so much distance: more than any lease lasts.
+ */
+const CLOCK_PEACE_MS = 5000
+
+/** What has become of the clocks of a machine. */
+interface Clocks {
+  suspended: boolean
+  /** When it was last suspended, or resumed. */
+  suspendedAt: number
+  setBackAt: number
+}
+
+/** What the nemesis tells of. */
+export interface NemesisEvents {
+  /** A machine's process has gone. */
+  onDown (machine: SimMachine): void
+  /** A machine goes on after a pause, in the middle of what it was about to do. */
+  onResume (machine: SimMachine): void
+}
+
+/** Does harm to a cluster, at random moments, until it is told to stop; then mends everything, or everything but some machines. */
 export class Nemesis {
   readonly injected: Partial<Record<FaultKind, number>> = {}
   readonly #cluster: SimCluster
   readonly #settings: SimSettings
   readonly #random: Random
-  readonly #onDown: (machine: SimMachine) => void
+  readonly #events: NemesisEvents
+  readonly #torn: TornTails
+  readonly #clocks = new Map<SimMachine, Clocks>()
   /** Whose database was told to close. */
   readonly #closing = new Set<string>()
+  #leftOut: readonly SimMachine[] = []
   #active = true
 
-  /** `onDown` is called when a machine's process has gone. */
-  constructor (cluster: SimCluster, settings: SimSettings, onDown: (machine: SimMachine) => void) {
+  constructor (cluster: SimCluster, settings: SimSettings, events: NemesisEvents) {
     this.#cluster = cluster
     this.#settings = settings
     this.#random = new Random(settings.seed ^ 0xbad)
-    this.#onDown = onDown
+    this.#events = events
+    this.#torn = new TornTails(cluster, (machine) => {
+      this.#down(machine, () => {
+        machine.kill()
+        machine.disk.mend()
+      })
+      this.#start(machine)
+    })
+    for (const machine of cluster.machines) this.#clocks.set(machine, { suspended: false, suspendedAt: -Infinity, setBackAt: -Infinity })
+  }
+
+  get problems (): readonly string[] {
+    return this.#torn.problems
   }
 
   start (): void {
@@ -29,26 +67,42 @@ export class Nemesis {
     }
   }
 
-  /** Ends all faults: what is down starts, what is cut is mended, what has failed is restarted. */
-  stop (): void {
+  /**
+   * Ends all faults: what is down starts, what is cut is mended, what has failed is restarted. Only the machines that are
+   * left out stay dead, or cut off from all others, until `letIn()`.
+   */
+  stop (leftOut: readonly SimMachine[] = []): void {
     this.#active = false
+    this.#leftOut = leftOut
     // What was sent last may be lost with its session, and nothing comes after it.
     if (this.#random.chance(0.5)) {
       for (const a of this.#cluster.names) for (const b of this.#cluster.names) if (a < b) this.#cluster.reset(a, b)
     }
     this.#cluster.heal()
     for (const machine of this.#cluster.machines) {
-      Object.assign(machine.behaviour, { full: false, failedWrites: 0, failedReads: 0 })
-      machine.resume()
+      Object.assign(machine.behaviour, { full: false, hangs: false, failedWrites: 0, failedReads: 0 })
+      this.#resume(machine)
+    }
+    for (const machine of leftOut) {
+      if (this.#settings.leftOutHow === 'dead') this.#down(machine, () => { machine.kill() })
+      else this.#cutOff(machine, this.#cluster.machines.filter(other => !leftOut.includes(other)))
     }
     this.#mend()
+  }
+
+  /** Those that were left out come back. */
+  letIn (): void {
+    this.#leftOut = []
+    this.#cluster.heal()
   }
 
   /** A node whose disk has failed, or that was closed, comes back by a restart. What was begun on a bad disk may fail yet. */
   #mend (): void {
     for (const machine of this.#cluster.machines) {
-      if (machine.up && (this.#closing.delete(machine.name) || ['failed', 'closed'].includes(machine.replicator.status))) this.#down(machine, () => { machine.kill() })
-      machine.start()
+      if (this.#leftOut.includes(machine) && this.#settings.leftOutHow === 'dead') continue
+      const isOver = machine.up && (this.#closing.delete(machine.name) || ['failed', 'closed'].includes(machine.replicator.status))
+      if (isOver) this.#down(machine, () => { machine.kill() })
+      this.#start(machine)
     }
     this.#cluster.world.schedule(500, 'mends', () => { this.#mend() })
   }
@@ -74,29 +128,44 @@ export class Nemesis {
 
     switch (kind) {
       case 'kill':
-      case 'powerCut':
-        // In memory, a write survives the power cuts of all but one at a time.
-        if (kind === 'powerCut' && this.#settings.durability === 'memory' && !this.#othersAreReady(machine)) break
-        this.#down(machine, () => { kind === 'kill' ? machine.kill() : machine.cutPower() })
-        later(() => { machine.start() })
+        this.#down(machine, () => { machine.kill() })
+        later(() => { this.#start(machine) })
         break
+      case 'killCoordinator': {
+        const coordinator = machines.find(each => each.up && each.replicator.stats().isCoordinator)
+        if (coordinator === undefined) break
+        this.#down(coordinator, () => { coordinator.kill() })
+        later(() => { this.#start(coordinator) })
+        break
+      }
+      case 'powerCut':
+        this.#cutPower(machine, false, later)
+        break
+      case 'tornTail': {
+        const tearable = machines.filter(each => each.up && each.disk.unsynced > 0)
+        this.#cutPower(tearable.length > 0 ? random.pick(tearable) : machine, true, later)
+        break
+      }
       case 'killAll':
       case 'powerCutAll':
         for (const each of machines) {
-          this.#down(each, () => { kind === 'killAll' ? each.kill() : each.cutPower() })
-          later(() => { each.start() })
+          this.#down(each, () => { kind === 'killAll' ? each.kill() : each.cutPower(this.#settings.faults.tornTail > 0 && random.chance(0.3)) })
+          later(() => { this.#start(each) })
         }
         break
       case 'pause':
         machine.pause()
-        later(() => { machine.resume() })
+        later(() => { this.#resume(machine) })
+        break
+      case 'suspend':
+        this.#suspend(machine)
+        later(() => { this.#resume(machine) })
+        break
+      case 'clockJump':
+        this.#jumpClock(machine)
         break
       case 'isolate':
-        for (const name of names) {
-          if (name === machine.name) continue
-          this.#cluster.cut(machine.name, name)
-          this.#cluster.cut(name, machine.name)
-        }
+        this.#cutOff(machine, machines.filter(each => each !== machine))
         later(() => { this.#cluster.heal() })
         break
       case 'oneWay':
@@ -112,6 +181,11 @@ export class Nemesis {
       case 'diskFull':
         this.#spoil(machine, later, { full: true }, { full: false })
         break
+      case 'hangDisk':
+        world.say(`the disk of ${machine.name} hangs`)
+        machine.behaviour.hangs = true
+        later(() => { machine.behaviour.hangs = false })
+        break
       case 'failedWrite':
         this.#spoil(machine, later, { failedWrites: 0.3 }, { failedWrites: 0 })
         break
@@ -123,12 +197,18 @@ export class Nemesis {
         if (machine.up) void machine.db.close().catch(() => {})
         later(() => {
           this.#down(machine, () => { machine.kill() })
-          machine.start()
+          this.#start(machine)
         })
         break
       default:
         kind satisfies never
     }
+  }
+
+  #cutPower (machine: SimMachine, tear: boolean, later: (fn: () => void) => void): void {
+    if (!this.#mayLosePower(machine)) return
+    this.#down(machine, () => { machine.cutPower(tear) })
+    later(() => { this.#start(machine) })
   }
 
   /** For a while, a machine's disk is bad; afterwards its process is restarted, as a person would. */
@@ -138,19 +218,68 @@ export class Nemesis {
     later(() => {
       Object.assign(machine.behaviour, good)
       this.#down(machine, () => { machine.kill() })
-      machine.start()
+      this.#start(machine)
     })
   }
 
-  #othersAreReady (machine: SimMachine): boolean {
-    const others = this.#cluster.machines.filter(other => other !== machine)
-    return others.length > 0 && others.every(other => other.up && other.replicator.status === 'ready')
+  #cutOff (machine: SimMachine, others: readonly SimMachine[]): void {
+    for (const other of others) {
+      this.#cluster.cut(machine.name, other.name)
+      this.#cluster.cut(other.name, machine.name)
+    }
+  }
+
+  #suspend (machine: SimMachine): void {
+    const clocks = this.#clocksOf(machine)
+    if (this.#isRecent(clocks.setBackAt) || !machine.up) return machine.pause()
+    clocks.suspended = true
+    clocks.suspendedAt = this.#cluster.world.now
+    machine.suspend()
+  }
+
+  #resume (machine: SimMachine): void {
+    const clocks = this.#clocksOf(machine)
+    if (clocks.suspended) clocks.suspendedAt = this.#cluster.world.now
+    clocks.suspended = false
+    if (!machine.up || machine.process.running) return
+    machine.resume()
+    this.#events.onResume(machine)
+  }
+
+  #jumpClock (machine: SimMachine): void {
+    const clocks = this.#clocksOf(machine)
+    const ms = Math.ceil(this.#random.next() * this.#random.pick([10, 1000, 10_000, HOUR_MS, 5 * HOUR_MS]))
+    const back = this.#random.chance(0.5) && !clocks.suspended && !this.#isRecent(clocks.suspendedAt)
+    if (back) clocks.setBackAt = this.#cluster.world.now
+    machine.jumpClock(back ? -ms : ms)
+  }
+
+  #clocksOf (machine: SimMachine): Clocks {
+    return this.#clocks.get(machine) as Clocks
+  }
+
+  #isRecent (at: number): boolean {
+    return this.#cluster.world.now - at < CLOCK_PEACE_MS
+  }
+
+  /** In memory, a write survives the power cut of one machine at a time, if it is on another. */
+  #mayLosePower (machine: SimMachine): boolean {
+    const { machines } = this.#cluster
+    if (this.#settings.durability === 'disk') return true
+    const others = machines.filter(other => other !== machine)
+    return others.length > 0 && machines.every((_, i) => minConsensusOf(this.#settings, i) > 0) &&
+      others.every(other => other.up && other.replicator.status === 'ready')
+  }
+
+  #start (machine: SimMachine): void {
+    this.#torn.start(machine)
   }
 
   #down (machine: SimMachine, end: () => void): void {
     this.#closing.delete(machine.name)
     if (!machine.up) return
     end()
-    this.#onDown(machine)
+    this.#clocksOf(machine).suspended = false
+    this.#events.onDown(machine)
   }
 }

@@ -1,56 +1,98 @@
 import type { SimMachine } from '../../lib/sim/index.ts'
 import type { DiskChange } from '../../lib/sim/disk.ts'
 import { toBytes, toText } from '../../lib/sim/disk.ts'
-import { isReserved } from '../../lib/store/keys.ts'
-import { appliedKey, decodeApplied, logKey } from '../../lib/store/layout.ts'
+import { isReserved, RESERVED } from '../../lib/store/keys.ts'
+import { appliedKey, copyKey, decodeApplied, logKey } from '../../lib/store/layout.ts'
+import type { Group } from '../../lib/core/entry.ts'
 import { decodeGroup } from '../../lib/wire/group.ts'
 import { decodeOperations } from '../../lib/wire/operations.ts'
 
 /**
  * Watches every disk: each apply must write exactly the operations of the next entries of the one log, and all logs must
- * be equal, byte by byte, wherever something was applied. So every local state is a prefix of one order, at every moment.
+ * be equal, byte by byte, wherever something was applied. A copy must end in a state that the log went through. So every
+ * local state is a prefix of one order, at every moment.
  */
 export class OneOrder {
   readonly problems: string[] = []
-  /** The log, as whoever applied a group first had it. */
-  readonly #log = new Map<number, string>()
+  /** The log, as whoever applied a group first had it, from the beginning: no disk holds all of it for ever. */
+  readonly log = new Map<number, Uint8Array>()
+  readonly #applied = new Map<SimMachine, number>()
 
-  watch (machine: SimMachine): void {
-    const { disk } = machine
-    let applied = this.appliedOn(machine)
-    disk.onBatch = (changes) => {
-      const record = changes.find(change => change.key === toText(appliedKey))?.value
-      if (record === undefined || record === null) return
-      const { position } = decodeApplied(record)
-      this.#check(machine, applied, position, changes)
-      applied = position
-    }
+  /** At the beginning, and whenever a process has ended. */
+  onDown (machine: SimMachine): void {
+    this.#applied.set(machine, appliedOn(machine))
   }
 
-  appliedOn ({ disk }: SimMachine): number {
-    const record = disk.get(toText(appliedKey))
-    return record === undefined ? 0 : decodeApplied(record).position
+  onBatch (machine: SimMachine, changes: readonly DiskChange[]): void {
+    const [copy, applied] = [copyKey, appliedKey].map(toText)
+    const has = (key: string | undefined): boolean => changes.some(change => change.key === key)
+    if (!has(applied) && !has(copy)) return
+
+    const before = this.#applied.get(machine) ?? 0
+    const now = appliedOn(machine)
+    this.#applied.set(machine, now)
+    // Until a copy is complete, the data are nothing.
+    if (machine.disk.get(toText(copyKey)) !== undefined) return
+    if (has(copy)) this.#checkCopied(machine, now)
+    else this.#checkApplied(machine, before, now, changes)
   }
 
-  #check (machine: SimMachine, from: number, to: number, changes: readonly DiskChange[]): void {
+  #checkApplied (machine: SimMachine, from: number, to: number, changes: readonly DiskChange[]): void {
     if (to <= from) this.problems.push(`${machine.name} applies up to ${to} after ${from}`)
     const expected: DiskChange[] = []
     for (const [, record] of machine.disk.range(toText(logKey(from + 1)), toText(logKey(to + 1)))) {
       const group = decodeGroup(record)
-      const text = toText(record)
-      const canonical = this.#log.get(group.first)
-      if (canonical === undefined) this.#log.set(group.first, text)
-      else if (canonical !== text) this.problems.push(`${machine.name} applies another group at position ${group.first} than the first who did`)
-      for (const entry of group.entries) {
-        if (entry.kind !== 'write') continue
-        for (const op of decodeOperations(entry.body)) expected.push({ key: toText(op.key), value: op.type === 'put' ? op.value : null })
-      }
+      const canonical = this.log.get(group.first)
+      if (canonical === undefined) this.log.set(group.first, record)
+      else if (toText(canonical) !== toText(record)) this.problems.push(`${machine.name} applies another group at position ${group.first} than the first who did`)
+      expected.push(...changesOf(group))
     }
     const actual = changes.filter(({ key }) => !isReserved(toBytes(key)))
     if (show(actual) !== show(expected)) this.problems.push(`${machine.name} applies ${from + 1} to ${to} as ${show(actual)}, and the log says ${show(expected)}`)
   }
+
+  #checkCopied (machine: SimMachine, position: number): void {
+    const expected = new Map<string, Uint8Array>()
+    let end = 0
+    for (const [first, record] of [...this.log].sort(([a], [b]) => a - b)) {
+      if (first > position) break
+      const group = decodeGroup(record)
+      end = first + group.entries.length - 1
+      for (const { key, value } of changesOf(group)) {
+        if (value === null) expected.delete(key)
+        else expected.set(key, value)
+      }
+    }
+    if (end !== position) this.problems.push(`${machine.name} has a copy as of ${position}, and only ${end} was applied anywhere`)
+    const actual = machine.disk.range(null, toText(RESERVED))
+    const sorted = [...expected].sort(([a], [b]) => a < b ? -1 : 1)
+    if (showAll(actual) !== showAll(sorted)) this.problems.push(`${machine.name} has a copy as of ${position} with ${show(asChanges(actual))}, and the log says ${show(asChanges(sorted))}`)
+  }
+}
+
+/** What is in the data; as it will be, if the last write is torn. */
+function appliedOn ({ disk }: SimMachine): number {
+  const record = disk.torn ? disk.durable(toText(appliedKey)) : disk.get(toText(appliedKey))
+  return record === undefined ? 0 : decodeApplied(record).position
+}
+
+function changesOf (group: Group): DiskChange[] {
+  const changes: DiskChange[] = []
+  for (const entry of group.entries) {
+    if (entry.kind !== 'write') continue
+    for (const op of decodeOperations(entry.body)) changes.push({ key: toText(op.key), value: op.type === 'put' ? op.value : null })
+  }
+  return changes
+}
+
+function asChanges (entries: ReadonlyArray<readonly [string, Uint8Array]>): DiskChange[] {
+  return entries.map(([key, value]) => ({ key, value }))
 }
 
 function show (changes: readonly DiskChange[]): string {
   return JSON.stringify(changes.map(({ key, value }) => [key, value === null ? null : toText(value).slice(0, 40)]))
+}
+
+function showAll (entries: ReadonlyArray<readonly [string, Uint8Array]>): string {
+  return JSON.stringify(entries.map(([key, value]) => [key, toText(value)]))
 }

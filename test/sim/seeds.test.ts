@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import tape from 'tape'
 import { runSeed } from './run-seed.ts'
 import type { SimSettings } from './settings.ts'
-import { drawSettings, faultKinds } from './settings.ts'
+import { drawSettings, faultKinds, readSettings } from './settings.ts'
 import { shrink } from './shrink.ts'
 
 const folder = new URL('./seeds/', import.meta.url)
@@ -21,7 +21,7 @@ tape('what was found once is not found again', { timeout: 120_000 }, async (t) =
   const files = readdirSync(folder).filter(name => name.endsWith('.json'))
   t.ok(files.length > 0, `${files.length} stored settings`)
   for (const file of files) {
-    const settings = JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as SimSettings
+    const settings = readSettings(readFileSync(new URL(file, folder), 'utf8'))
     t.deepEqual((await runSeed(settings)).problems, [], file)
   }
 })

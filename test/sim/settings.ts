@@ -4,6 +4,8 @@ import { Random } from '../../lib/sim/random.ts'
 export interface SimSettings {
   seed: number
   nodes: number
+  /** Of each node: how many peers must hold what is written there. */
+  minConsensus: number[]
   clientsPerNode: number
   /** How many operations the clients do altogether, before the faults end. */
   operations: number
@@ -19,30 +21,46 @@ export interface SimSettings {
   syncMs: number
   driftMax: number
   durability: 'disk' | 'memory'
+  /** How many bytes of the log are kept for members that are away. */
+  logBytesMax: number
   /** Node a begins with data of its own. */
   foundingData: boolean
   /** The limit on queued writes. */
   queueMax?: number
+  /** After the faults, the others have to go on without so many nodes, before these come back. */
+  leftOut: number
+  /** What these are meanwhile. */
+  leftOutHow: 'dead' | 'cut off'
   /** How much more often than now and then each kind of fault happens; 0: never. */
   faults: Record<FaultKind, number>
 }
 
 export const faultKinds = [
-  'kill', 'killAll', 'powerCut', 'powerCutAll', 'pause', 'isolate', 'oneWay', 'reset', 'slow', 'diskFull', 'failedWrite', 'failedRead', 'close'
+  'kill', 'killAll', 'killCoordinator', 'powerCut', 'powerCutAll', 'tornTail', 'pause', 'suspend', 'clockJump', 'isolate', 'oneWay', 'reset',
+  'slow', 'diskFull', 'hangDisk', 'failedWrite', 'failedRead', 'close'
 ] as const
 export type FaultKind = typeof faultKinds[number]
+
+/** The least that the option may be set to. */
+export const SMALL_LOG = 65_536
+const LARGE_LOG = 256 * 2 ** 20
+/** About the largest frame: a chunk of the log or of a copy. What is sent behind one arrives so much later. */
+const FRAME_BYTES = 300_000
 
 /** Each seed draws which faults and sizes are on, and how hard: extremes find more than averages. */
 export function drawSettings (seed: number): SimSettings {
   const random = new Random(seed ^ 0x5eed)
   const faults = Object.fromEntries(faultKinds.map(kind => [kind, random.chance(0.35) ? random.pick([0.3, 1, 4]) : 0])) as Record<FaultKind, number>
+  const nodes = random.pick([1, 2, 3, 3, 3, 3, 5, 5, 5])
+  const minConsensus = drawMinConsensus(random, nodes)
   const durability = random.chance(0.9) ? 'disk' : 'memory'
   // What no copy in memory survives, nobody promises.
   if (durability === 'memory') faults.powerCutAll = 0
 
-  return {
+  const settings: SimSettings = {
     seed,
-    nodes: random.pick([1, 2, 2, 3, 3, 3, 3, 5]),
+    nodes,
+    minConsensus,
     clientsPerNode: random.pick([1, 2, 3, 8]),
     operations: random.pick([30, 100, 100, 200, 400]),
     keys: random.pick([1, 2, 5, 30]),
@@ -53,10 +71,82 @@ export function drawSettings (seed: number): SimSettings {
     delayMaxMs: random.pick([0.5, 2, 20, 200]),
     bandwidth: random.pick([10, 1000, 100_000]),
     syncMs: random.pick([0.1, 1, 10, 100]),
-    driftMax: random.pick([0, 0, 0.01, 0.2]),
+    // The protocol holds for clocks that differ by at most 5 %.
+    driftMax: random.pick([0, 0, 0.01, 0.02]),
     durability,
+    logBytesMax: LARGE_LOG,
     foundingData: random.chance(0.1),
     faults,
-    queueMax: random.pick([2, 100_000, 100_000])
+    queueMax: random.pick([2, 100_000, 100_000]),
+    leftOut: 0,
+    leftOutHow: random.pick(['dead', 'cut off'])
   }
+  if (excludes(settings)) drawExclusion(random, settings)
+  return settings
+}
+
+/** As they were kept by an earlier version, they lack what came later. */
+export function readSettings (text: string): SimSettings {
+  const kept = JSON.parse(text) as Partial<SimSettings> & Pick<SimSettings, 'nodes' | 'faults'>
+  const none = Object.fromEntries(faultKinds.map(kind => [kind, 0])) as Record<FaultKind, number>
+  return {
+    minConsensus: everybody(kept.nodes),
+    logBytesMax: LARGE_LOG,
+    leftOut: 0,
+    leftOutHow: 'dead',
+    ...kept,
+    faults: { ...none, ...kept.faults }
+  } as SimSettings
+}
+
+/** What the node with this index is set to; also where a shrinker has dropped nodes. */
+export function minConsensusOf ({ minConsensus, nodes }: SimSettings, index: number): number {
+  return Math.min(minConsensus[index] ?? nodes - 1, nodes - 1)
+}
+
+/** Some node goes on without some others. */
+export function excludes (settings: SimSettings): boolean {
+  return everybody(settings.nodes).some((all, i) => minConsensusOf(settings, i) < all)
+}
+
+/** Without more than so many nodes, the others could not all be ready. */
+export function leftOutMax (settings: SimSettings): number {
+  const { nodes } = settings
+  const wanted = everybody(nodes).map((_, i) => minConsensusOf(settings, i) + 1)
+  return nodes - Math.max(Math.floor(nodes / 2) + 1, ...wanted)
+}
+
+function drawMinConsensus (random: Random, nodes: number): number[] {
+  if (nodes === 1 || random.chance(0.3)) return everybody(nodes)
+  const different = random.chance(0.2)
+  const common = random.below(nodes - 1)
+  return everybody(nodes).map(() => different ? random.below(nodes) : common)
+}
+
+/** All others, of each node. */
+function everybody (nodes: number): number[] {
+  return Array.from({ length: nodes }, () => nodes - 1)
+}
+
+/**
+ * Where nodes are excluded, they shall be often; but not by a network and disks that work as they should. The others need time
+ * to go on without them.
+ */
+function drawExclusion (random: Random, settings: SimSettings): void {
+  settings.clientsPerNode = random.pick([1, 2, 3])
+  settings.thinkMs = random.pick([10, 100, 1000, 1000])
+  settings.bandwidth = random.pick([1000, 100_000, 100_000])
+  if (random.chance(0.5)) {
+    settings.delayMaxMs = random.pick([0.5, 2])
+    settings.syncMs = random.pick([0.1, 1])
+  }
+  if (random.chance(0.4)) {
+    settings.logBytesMax = SMALL_LOG
+    settings.operations = random.pick([200, 400])
+    settings.valueBytesMax = random.pick([5000, 20_000, 50_000])
+  }
+  const least = Math.max(50, 4 * (settings.delayMaxMs + settings.syncMs + FRAME_BYTES / settings.bandwidth))
+  settings.failureTimeoutMs = Math.round(least * random.pick([1, 1, 2, 5]))
+  const most = leftOutMax(settings)
+  if (most > 0 && random.chance(0.25)) settings.leftOut = 1 + random.below(most)
 }

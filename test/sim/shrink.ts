@@ -1,6 +1,6 @@
 import { runSeed } from './run-seed.ts'
 import type { SimSettings } from './settings.ts'
-import { faultKinds } from './settings.ts'
+import { faultKinds, minConsensusOf } from './settings.ts'
 
 /**
  * Makes a failing run smaller: drops faults, nodes, clients and operations for as long as it still fails. A change of the
@@ -26,6 +26,12 @@ function candidates (settings: SimSettings): SimSettings[] {
   const smaller: SimSettings[] = []
   for (const kind of faultKinds) {
     if (settings.faults[kind] > 0) smaller.push({ ...settings, faults: { ...settings.faults, [kind]: 0 } })
+  }
+  if (settings.leftOut > 0) smaller.push({ ...settings, leftOut: settings.leftOut - 1 })
+  const first = minConsensusOf(settings, 0)
+  for (const common of new Set([settings.nodes - 1, first])) {
+    const minConsensus = settings.minConsensus.map(() => common)
+    if (minConsensus.some((m, i) => m !== minConsensusOf(settings, i))) smaller.push({ ...settings, minConsensus })
   }
   if (settings.foundingData) smaller.push({ ...settings, foundingData: false })
   if (settings.driftMax > 0) smaller.push({ ...settings, driftMax: 0 })

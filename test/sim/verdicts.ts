@@ -1,7 +1,9 @@
 import type { SimMachine } from '../../lib/sim/index.ts'
 import { toBytes, toText } from '../../lib/sim/disk.ts'
 import { RESERVED } from '../../lib/store/keys.ts'
-import { appliedKey, decodeApplied, identityKey, logEnd, logStart, originsEnd, originsStart, viewKey, vowKey } from '../../lib/store/layout.ts'
+import {
+  acceptedKey, appliedKey, baseKey, copyKey, decodeApplied, decodeBase, identityKey, intactKey, logEnd, logStart, originsEnd, originsStart, viewKey, vowKey
+} from '../../lib/store/layout.ts'
 import { decodeGroup } from '../../lib/wire/group.ts'
 import { decodeOperations } from '../../lib/wire/operations.ts'
 import { checkDurability } from '../support/check/durability.ts'
@@ -10,24 +12,27 @@ import { checkLinearizability } from '../support/check/linearizability.ts'
 import { checkReplicas } from '../support/check/replicas.ts'
 import { checkSerializability } from '../support/check/serializability.ts'
 
+/** The log as it was applied, from the beginning: the record of each group by its first position. */
+type Log = ReadonlyMap<number, Uint8Array>
+
 /** Holds what is on the disks at the end against all that the clients were told. */
-export function judge (history: History, machines: readonly SimMachine[], initial: ReadonlyMap<string, string>): string[] {
+export function judge (history: History, machines: readonly SimMachine[], initial: ReadonlyMap<string, string>, log: Log): string[] {
   const [first] = machines as [SimMachine]
-  const log = logOf(first)
   const state = new Map(dataOf(first).map(([key, value]) => [key, toText(value)]))
   // What a founder brought along was written by nobody in the history.
-  const known = log.filter(entry => !entry.changes.every(({ key, value }) => value !== null && initial.get(key) === value))
+  const known = entriesOf(log).filter(entry => !entry.changes.every(({ key, value }) => value !== null && initial.get(key) === value))
 
   return [
     ...problemsOf('replicas', checkReplicas(machines.map(machine => ({
       name: machine.name,
-      entries: dataOf(machine).map(([key, value]) => [toBytes(key), value] as const),
-      log: recordsOf(machine)
+      entries: dataOf(machine).map(([key, value]) => [toBytes(key), value] as const)
     })))),
     ...problemsOf('durability', checkDurability(history, { log: known, state, initial })),
     ...problemsOf('linearizability', checkLinearizability(history, { initial })),
     ...problemsOf('serializability', checkSerializability(history, { log: known, initial })),
-    ...machines.flatMap(strangeRecords)
+    ...machines.flatMap(machine => strangeLog(machine, log)),
+    ...machines.flatMap(strangeRecords),
+    ...differentTables(machines)
   ]
 }
 
@@ -43,13 +48,9 @@ function dataOf ({ disk }: SimMachine): Array<[string, Uint8Array]> {
   return disk.range(null, toText(RESERVED))
 }
 
-function recordsOf ({ disk }: SimMachine): Array<[number, Uint8Array]> {
-  return disk.range(toText(logStart), toText(logEnd)).map(([, record]) => [decodeGroup(record).first, record])
-}
-
-function logOf (machine: SimMachine): LogEntry[] {
+function entriesOf (log: Log): LogEntry[] {
   const entries: LogEntry[] = []
-  for (const [first, record] of recordsOf(machine)) {
+  for (const [first, record] of [...log].sort(([a], [b]) => a - b)) {
     decodeGroup(record).entries.forEach((entry, i) => {
       if (entry.kind !== 'write') return
       const changes = decodeOperations(entry.body).map(op => ({ key: toText(op.key), value: op.type === 'put' ? toText(op.value) : null }))
@@ -59,20 +60,59 @@ function logOf (machine: SimMachine): LogEntry[] {
   return entries
 }
 
+/** What is left of the log is what everybody has applied, without a gap from where it was truncated to what is applied here. */
+function strangeLog ({ name, disk }: SimMachine, log: Log): string[] {
+  const problems: string[] = []
+  const base = disk.get(toText(baseKey))
+  const applied = disk.get(toText(appliedKey))
+  let { position: end, epoch } = base === undefined ? { position: 0, epoch: 0 } : decodeBase(base)
+  const truncated = end
+  if (end > 0 && epochAt(log, end) !== epoch) problems.push(`${name} has truncated its log at ${end} in epoch ${epoch}; there it was ${epochAt(log, end)}`)
+
+  for (const [, record] of disk.range(toText(logStart), toText(logEnd))) {
+    const group = decodeGroup(record)
+    const same = log.get(group.first)
+    if (same === undefined || toText(same) !== toText(record)) problems.push(`${name} has another group at ${group.first} than was applied there`)
+    // Deletions are done a piece at a time after a truncation.
+    if (group.first <= truncated) continue
+    if (group.first !== end + 1) problems.push(`${name} lacks ${end + 1} to ${group.first - 1} in its log`)
+    end = group.first + group.entries.length - 1
+    epoch = group.epoch
+  }
+  const inData = applied === undefined ? 0 : decodeApplied(applied).position
+  if (inData !== end) problems.push(`${name} has applied ${inData} of ${end} in the end`)
+  return problems
+}
+
+/** The epoch of the group that ends there; 0 if there is none. */
+function epochAt (log: Log, position: number): number {
+  for (const record of log.values()) {
+    const group = decodeGroup(record)
+    if (group.first + group.entries.length - 1 === position) return group.epoch
+  }
+  return 0
+}
+
 /** Nothing is forgotten in the reserved key space: each record is one of those that the specification names. */
 function strangeRecords ({ name, disk }: SimMachine): string[] {
   const problems: string[] = []
-  const single = [identityKey, vowKey, viewKey, appliedKey].map(toText)
+  const single = [identityKey, vowKey, viewKey, appliedKey, acceptedKey, baseKey, intactKey].map(toText)
   let origins = 0
   for (const [key] of disk.range(toText(RESERVED), null)) {
-    if (key >= toText(originsStart) && key < toText(originsEnd)) origins++
+    if (isOrigin(key)) origins++
+    else if (key === toText(copyKey)) problems.push(`${name} has a copy that is not complete`)
     else if (!single.includes(key) && !(key >= toText(logStart) && key < toText(logEnd))) problems.push(`${name} has a strange record ${JSON.stringify(key)}`)
   }
   if (origins > 256) problems.push(`${name} keeps ${origins} origins`)
-  const applied = disk.get(toText(appliedKey))
-  const records = recordsOf({ name, disk } as SimMachine)
-  const last = records[records.length - 1]
-  const end = last === undefined ? 0 : last[0] + decodeGroup(last[1]).entries.length - 1
-  if (applied !== undefined && decodeApplied(applied).position !== end) problems.push(`${name} has applied ${decodeApplied(applied).position} of ${end} in the end`)
   return problems
+}
+
+/** The table of origins is a function of the log, like the data. */
+function differentTables (machines: readonly SimMachine[]): string[] {
+  const tables = machines.map(({ disk }) => JSON.stringify(disk.range(toText(originsStart), toText(originsEnd)).map(([key, row]) => [key, toText(row)])))
+  return tables.flatMap((table, i) => table === tables[0] ? [] : [`${machines[i]?.name} has another table of origins than ${machines[0]?.name}`])
+}
+
+function isOrigin (key: string): boolean {
+  return key >= toText(originsStart) && key < toText(originsEnd)
 }

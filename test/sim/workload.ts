@@ -55,8 +55,23 @@ export class Workload {
     return this.#running.size
   }
 
-  /** Called when a write is acknowledged. */
-  onAcknowledged: (machine: SimMachine) => void = () => {}
+  pendingOn (machine: SimMachine): number {
+    return [...this.#running].filter(running => running.machine === machine).length
+  }
+
+  /** Called when a write is acknowledged, with what it changed as far as that is known. */
+  onAcknowledged: (machine: SimMachine, changes: readonly Change[]) => void = () => {}
+
+  /**
+   * The machine's process goes on after a pause: a client of it may have been about to read, and does so before the node
+   * has looked at its clocks or has heard from anybody.
+   */
+  onResume (machine: SimMachine): void {
+    if (!this.#active) return
+    const client = `${machine.name}${++this.#lastClient}`
+    if (this.#random.chance(0.5)) void this.perform(machine, client, { kind: 'get', key: this.#random.pick(this.#keys) })
+    else void this.perform(machine, client, { kind: 'range', range: {} })
+  }
 
   /** The machine's process has gone: its clients will never be told. */
   onDown (machine: SimMachine): void {
@@ -87,7 +102,7 @@ export class Workload {
       this.#cluster.world.say(`${client} ${request.kind} ${id} begins: ${JSON.stringify(request).slice(0, 100)}`)
       send(machine.db, machine, request, this.#random).then(
         (result) => {
-          if (!isRead) this.onAcknowledged(machine)
+          if (!isRead) this.onAcknowledged(machine, changesOf(request))
           this.#checkBounds(machine)
           running.end('ok', result)
         },
@@ -163,6 +178,14 @@ export class Workload {
 
   #value (unique: string): string {
     return unique + '.'.repeat(Math.floor(this.#random.skewed(0, this.#settings.valueBytesMax)))
+  }
+}
+
+function changesOf (request: Request): readonly Change[] {
+  switch (request.kind) {
+    case 'put': return [request]
+    case 'batch': return request.changes
+    default: return []
   }
 }
 

@@ -9,13 +9,16 @@ export function coreChaos (seed: number, steps = 600): { differences: string[], 
   const random = new Random(seed)
   const names = 'abcde'.slice(0, random.pick([1, 2, 3, 3, 3, 5]))
   const cluster = new CoreCluster(names, {
+    minConsensus: random.chance(0.3) ? names.length - 1 : random.below(names.length),
+    failureTimeoutMs: random.pick([100, 1000]),
+    logBytesMax: random.pick([500, 5000, 1e9]),
     originsMax: random.pick([names.length + 1, 16]),
     windowWrites: random.pick([1, 3, 100]),
     groupBytesMax: random.pick([1, 100, 1000])
   }).startAll()
   const crashes = random.pick([0, 0.005, 0.02])
   const cuts = random.pick([0, 0.01, 0.05])
-  const timeouts = random.pick([0, 0.02])
+  const timeouts = random.pick([0, 0.02, 0.2])
   let writes = 0
 
   for (let i = 0; i < steps; i++) {
@@ -33,7 +36,7 @@ export function coreChaos (seed: number, steps = 600): { differences: string[], 
       const other = random.pick(cluster.nodes)
       if (other !== node) cluster.connect(node.name, other.name)
     } else if (random.chance(timeouts)) {
-      cluster.tick(random.below(20))
+      cluster.tick(random.pick([5, 20, 50, 50, 200]))
     } else {
       const possible = cluster.steps()
       if (possible.length > 0) random.pick(possible).run()
@@ -42,6 +45,5 @@ export function coreChaos (seed: number, steps = 600): { differences: string[], 
 
   cluster.startAll()
   for (const one of names) for (const two of names) if (one < two) cluster.connect(one, two)
-  cluster.run(() => false, possible => random.pick(possible))
-  return { differences: cluster.differences(), cluster }
+  return { differences: cluster.settle(possible => random.pick(possible)), cluster }
 }

@@ -1,8 +1,8 @@
 import type { CoreConfig, Recovered } from '../../lib/core/config.ts'
 import { Core } from '../../lib/core/core.ts'
-import type { Effect, Settlement } from '../../lib/core/effects.ts'
+import type { CopyState, Effect, Settlement } from '../../lib/core/effects.ts'
 import type { Group, LogName } from '../../lib/core/entry.ts'
-import { lastPosition } from '../../lib/core/entry.ts'
+import { emptyLog, lastPosition } from '../../lib/core/entry.ts'
 import type { Message } from '../../lib/core/messages.ts'
 import type { OriginRow } from '../../lib/core/origins.ts'
 import type { View, Vow } from '../../lib/core/view.ts'
@@ -17,6 +17,9 @@ class Disk {
   start = 0
   vow: Vow = noVow
   view: View | null = null
+  accepted: View | null = null
+  base: LogName = emptyLog
+  copy: CopyState | null = null
   log: Group[] = []
   applied = 0
   rows = new Map<number, OriginRow>()
@@ -26,11 +29,44 @@ class Disk {
   digest = ''
 
   persist ({ persist }: PersistEffect): void {
-    if (persist.vow !== null) this.vow = persist.vow
-    if (persist.view !== null) this.view = persist.view
-    const { cut } = persist
+    const { reset, cut, vow, accepted, view, truncate, groups, copied } = persist
+    if (reset !== null) {
+      this.log = []
+      this.base = reset.base
+      this.applied = reset.base.position
+      this.seeded = reset.seeded
+      this.rows = new Map(reset.rows)
+      this.copy = { after: new Uint8Array(0), high: reset.base.position }
+    }
     if (cut !== null) this.log = this.log.filter(group => lastPosition(group) <= cut)
-    this.log.push(...persist.groups)
+    if (vow !== null) this.vow = vow
+    if (accepted !== null) this.accepted = accepted
+    if (view !== null) this.view = view
+    if (truncate !== null) {
+      if (truncate.position > this.applied) throw new Error('truncates what is not applied')
+      this.base = truncate
+      this.log = this.log.filter(group => group.first > truncate.position)
+    }
+    this.log.push(...groups)
+    if (copied) this.copy = null
+  }
+
+  restore ({ after, through, entries, copy }: Effect & { type: 'restore' }): void {
+    for (const key of [...this.data.keys()]) {
+      if (key > text(after) && (through === null || key <= text(through))) this.data.delete(key)
+    }
+    for (const [key, value] of entries) this.data.set(text(key), text(value))
+    this.copy = copy
+  }
+
+  /** Some entries after a key. */
+  chunk (after: Uint8Array, size: number): { entries: Array<[Uint8Array, Uint8Array]>, through: Uint8Array | null } {
+    const keys = [...this.data.keys()].filter(key => key > text(after)).sort()
+    const taken = keys.slice(0, size)
+    return {
+      entries: taken.map(key => [bytes(key), bytes(this.data.get(key) as string)]),
+      through: taken.length < keys.length ? bytes(taken[taken.length - 1] as string) : null
+    }
   }
 
   apply (effect: ApplyEffect): void {
@@ -52,7 +88,7 @@ class Disk {
   }
 
   recovered (): Recovered {
-    const runs: LogName[] = []
+    const runs: LogName[] = this.base.position > 0 ? [this.base] : []
     const groups: Group[] = []
     for (const group of this.log) {
       const position = lastPosition(group)
@@ -62,16 +98,21 @@ class Disk {
         runs.push({ position, epoch: group.epoch })
       }
     }
-    return { vow: this.vow, view: this.view, applied: this.applied, runs, groups, rows: this.rows, seeded: this.seeded, data: this.digest }
+    const { vow, view, accepted, base, copy, applied, rows, seeded, digest } = this
+    return { vow, view, accepted, intact: true, base, logBytes: 100 * this.log.length, copy, applied, runs, groups, rows, seeded, data: digest }
   }
 
-  get entries (): unknown[] {
+  /** Those after a position. */
+  entriesAfter (position: number): unknown[] {
     return this.log.flatMap(group => group.entries.map((entry, i) => ({ position: group.first + i, epoch: group.epoch, ...entry, operations: undefined })))
+      .filter(entry => entry.position > position)
   }
 }
 
 export interface ClusterOptions {
   minConsensus?: number
+  failureTimeoutMs?: number
+  logBytesMax?: number
   originsMax?: number
   windowWrites?: number
   groupBytesMax?: number
@@ -84,7 +125,8 @@ export class CoreNode {
   core: Core | null = null
   persists: PersistEffect[] = []
   applies: ApplyEffect[] = []
-  loads: Array<Effect & { type: 'load' }> = []
+  /** Reads of the store, and copies into it, that are under way. */
+  work: Array<Effect & { type: 'load' | 'chunk' | 'digest' | 'restore' }> = []
   conflicts: string[] = []
   needsFlush = false
 
@@ -115,6 +157,8 @@ export class CoreCluster {
   readonly nodes: CoreNode[]
   readonly transcript: string[] = []
   readonly writes: WriteRecord[] = []
+  /** What was applied at each position, by whoever was first. */
+  readonly order = new Map<number, string>()
   readonly #options: ClusterOptions
   /** Messages under way, by direction "a>b"; a direction exists while there is a session. */
   readonly #lines = new Map<string, Message[]>()
@@ -155,11 +199,12 @@ export class CoreCluster {
       incomingMax: 10_000,
       incomingBytesMax: 1e6,
       bodyBytesMax: 1e6,
-      durable: true,
+      failureTimeoutMs: this.#options.failureTimeoutMs ?? 1000,
+      logBytesMax: this.#options.logBytesMax ?? 1e9,
       withdrawMs: 10
     }
     this.#say(`${name} starts (${node.disk.start})`)
-    node.core = new Core(config, node.disk.recovered(), this.nodes.length - 1)
+    node.core = new Core(config, node.disk.recovered(), this.nodes.length - 1, this.#now)
     for (const other of this.nodes) if (other !== node && other.core !== null) this.connect(name, other.name)
     this.#input(node, { type: 'peers', required: this.nodes.filter(other => other !== node).map(other => other.id), unresolved: 0 })
   }
@@ -172,7 +217,7 @@ export class CoreCluster {
     node.core = null
     node.persists = []
     node.applies = []
-    node.loads = []
+    node.work = []
     node.needsFlush = false
     for (const write of this.writes) {
       // Nobody is there any more to be told.
@@ -221,7 +266,7 @@ export class CoreCluster {
 
   tick (milliseconds: number): void {
     this.#now += milliseconds
-    for (const node of this.nodes) if (node.core !== null) this.#input(node, { type: 'tick', now: this.#now })
+    for (const node of this.nodes) if (node.core !== null) this.#input(node, { type: 'tick', wall: this.#now })
   }
 
   // What can happen next.
@@ -233,7 +278,7 @@ export class CoreCluster {
       if (node.needsFlush) steps.push({ label: `${node.name} flushes`, run: () => { this.#flush(node) } })
       if (node.persists.length > 0) steps.push({ label: `${node.name} persists ${describePersist(node.persists[0] as PersistEffect)}`, run: () => { this.#persist(node) } })
       if (node.applies.length > 0) steps.push({ label: `${node.name} applies`, run: () => { this.#apply(node) } })
-      if (node.loads.length > 0) steps.push({ label: `${node.name} loads`, run: () => { this.#load(node) } })
+      if (node.work[0] !== undefined) steps.push({ label: `${node.name} ${node.work[0].type}s`, run: () => { this.#work(node) } })
     }
     for (const [direction, messages] of this.#lines) {
       const message = messages[0]
@@ -254,6 +299,16 @@ export class CoreCluster {
     throw new Error('does not come to rest:\n' + this.transcript.slice(-40).join('\n'))
   }
 
+  /** Runs, and lets time pass, until there is nothing wrong. Returns what is wrong in the end. */
+  settle (choose: (steps: Step[]) => Step = steps => steps[0] as Step): string[] {
+    for (let i = 0; i < 2000; i++) {
+      this.run(() => false, choose)
+      if (this.steps().length === 0 && this.differences().length === 0) return []
+      this.tick(50)
+    }
+    return this.differences()
+  }
+
   startAll (): this {
     for (const node of this.nodes) if (node.core === null) this.start(node.name)
     return this
@@ -265,9 +320,10 @@ export class CoreCluster {
   differences (): string[] {
     const found: string[] = []
     const [first, ...others] = this.nodes
+    const base = Math.max(...this.nodes.map(({ disk }) => disk.base.position))
     for (const node of others) {
       for (const what of ['entries', 'data', 'rows', 'applied'] as const) {
-        const [ours, theirs] = [node, first as CoreNode].map(({ disk }) => show(disk[what]))
+        const [ours, theirs] = [node, first as CoreNode].map(({ disk }) => show(what === 'entries' ? disk.entriesAfter(base) : disk[what]))
         if (ours !== theirs) found.push(`${what} of ${node.name}: ${ours}; of ${first?.name}: ${theirs}`)
       }
     }
@@ -277,11 +333,9 @@ export class CoreCluster {
     }
     // Settled truthfully, and at most once in the log.
     const logged = new Map<string, number>()
-    for (const group of (first as CoreNode).disk.log) {
-      for (const entry of group.entries) {
-        if (entry.kind !== 'write') continue
-        for (const op of decodeOperations(entry.body)) if (op.type === 'put') logged.set(text(op.value), (logged.get(text(op.value)) ?? 0) + 1)
-      }
+    for (const entry of this.order.values()) {
+      const { operations = [] } = JSON.parse(entry) as { operations?: Array<{ value: string }> }
+      for (const { value } of operations) logged.set(value, (logged.get(value) ?? 0) + 1)
     }
     for (const { node, value, settlement } of this.writes) {
       const times = logged.get(value) ?? 0
@@ -306,21 +360,50 @@ export class CoreCluster {
     const effect = node.persists.shift() as PersistEffect
     this.#say(`${node.name} persists ${describePersist(effect)}`)
     node.disk.persist(effect)
-    this.#input(node, { type: 'persisted', id: effect.id })
+    this.#input(node, { type: 'persisted', id: effect.id, applied: node.disk.applied })
   }
 
   #apply (node: CoreNode): void {
     const effect = node.applies.shift() as ApplyEffect
+    this.#compare(node, effect)
     this.#say(`${node.name} applies up to ${effect.through}`)
     node.disk.apply(effect)
     this.#input(node, { type: 'applied', through: effect.through })
   }
 
-  #load (node: CoreNode): void {
-    const { to, from } = node.loads.shift() as Effect & { type: 'load' }
-    this.#say(`${node.name} loads from ${from}`)
-    // One group at a time, so that receipts are waited for.
-    this.#input(node, { type: 'loaded', to, from, groups: node.disk.log.filter(group => group.first >= from).slice(0, 1) })
+  /** There is one order. */
+  #compare (node: CoreNode, { groups }: ApplyEffect): void {
+    for (const group of groups) {
+      group.entries.forEach((entry, i) => {
+        const position = group.first + i
+        const applied = show({ epoch: group.epoch, ...entry })
+        const first = this.order.get(position) ?? applied
+        this.order.set(position, first)
+        if (first !== applied) throw new Error(`${node.name} applies ${applied} at ${position}, where ${first} was applied`)
+      })
+    }
+  }
+
+  #work (node: CoreNode): void {
+    const effect = node.work.shift() as typeof node.work[0] & object
+    this.#say(`${node.name} ${effect.type}s`)
+    switch (effect.type) {
+      case 'load':
+        // One group at a time, so that receipts are waited for.
+        this.#input(node, { type: 'loaded', to: effect.to, from: effect.from, groups: node.disk.log.filter(group => group.first >= effect.from).slice(0, 1) })
+        break
+      case 'chunk':
+        this.#input(node, { type: 'chunk', to: effect.to, after: effect.after, ...node.disk.chunk(effect.after, 1) })
+        break
+      case 'restore':
+        node.disk.restore(effect)
+        this.#input(node, { type: 'restored' })
+        break
+      case 'digest':
+        this.#input(node, { type: 'digested', position: effect.position, digest: (effect as { data?: string }).data ?? '' })
+        break
+      default: effect satisfies never
+    }
   }
 
   #flush (node: CoreNode): void {
@@ -332,11 +415,16 @@ export class CoreCluster {
   #input (node: CoreNode, input: Parameters<Core['step']>[0]): void {
     if (node.core === null) return
     if (input.type !== 'flush') node.needsFlush = true
-    for (const effect of node.core.step(input)) {
+    for (const effect of node.core.step(input, this.#now)) {
       switch (effect.type) {
         case 'persist': node.persists.push(effect); break
         case 'apply': node.applies.push(effect); break
-        case 'load': node.loads.push(effect); break
+        case 'load':
+        case 'chunk':
+        case 'restore': node.work.push(effect); break
+        // Of the data as they are now.
+        case 'digest': node.work.push({ ...effect, data: show(node.disk.data) } as Effect & { type: 'digest' }); break
+        case 'diverged': throw new Error(`${node.name} differs at ${effect.position}`)
         case 'conflict': node.conflicts.push(effect.why); break
         case 'changed': this.#say(`${node.name} ${node.core.ready ? 'ready' : 'not ready'}`); break
         case 'send': this.#lines.get(`${node.name}>${this.#nameOf(effect.to)}`)?.push(effect.message); break
@@ -363,11 +451,13 @@ export class CoreCluster {
 
 function describe (message: Message): string {
   switch (message.type) {
-    case 'status': return `status(promised ${message.promised}, epoch ${message.epoch})`
+    case 'status': return `status(promised ${message.promised}, view ${message.view?.epoch ?? 0}, installed ${message.installed}${message.caughtUp ? ', caught up' : ''})`
     case 'propose': return `propose(${message.epoch})`
     case 'promise': return `promise(${message.epoch}, end ${message.end.position}@${message.end.epoch})`
     case 'refuse': return `refuse(${message.epoch})`
     case 'lead': return `lead(${message.view.epoch})`
+    case 'accept': return `accept(${message.view.epoch}, ${message.view.live.length} live)`
+    case 'accepted': return `accepted(${message.epoch})`
     case 'view': return `view(${message.view.epoch})`
     case 'follow': return `follow(${message.epoch}, base ${message.outline.base})`
     case 'sync': return `sync(common ${message.common}, open end ${message.openEnd})`
@@ -377,6 +467,7 @@ function describe (message: Message): string {
     case 'open': return `open(${message.start})`
     case 'submit': return `submit(${message.origin}:${message.first}${message.writes.length > 1 ? `..${message.first + message.writes.length - 1}` : ''})`
     case 'withdraw': return `withdraw(${message.origin}:${message.number})`
+    default: return message.type
   }
 }
 
@@ -384,7 +475,11 @@ function describePersist ({ persist }: PersistEffect): string {
   const parts: string[] = []
   if (persist.cut !== null) parts.push(`cut ${persist.cut}`)
   if (persist.vow !== null) parts.push(`vow ${persist.vow.epoch}`)
+  if (persist.accepted !== null) parts.push(`accepted ${persist.accepted.epoch}`)
   if (persist.view !== null) parts.push(`view ${persist.view.epoch}`)
+  if (persist.truncate !== null) parts.push(`truncate ${persist.truncate.position}`)
+  if (persist.reset !== null) parts.push(`reset ${persist.reset.base.position}`)
+  if (persist.copied) parts.push('copied')
   for (const group of persist.groups) parts.push(`${group.first}..${lastPosition(group)}`)
   return parts.length === 0 ? 'nothing' : parts.join(' + ')
 }

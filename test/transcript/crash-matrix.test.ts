@@ -64,10 +64,9 @@ for (const scenario of Object.keys(scenarios)) {
             // The others go on for as long as they can.
             cluster.run()
             for (const victim of new Set(victims)) cluster.start(victim)
-            cluster.run()
 
             cases++
-            const differences = cluster.differences()
+            const differences = cluster.settle()
             if (differences.length > 0) {
               t.fail(`${[...victims].join(' and ')} dead after step ${at} (${labels[at - 1] ?? 'none'}), ${landed} persists landed: ${differences.join('; ')}\n${cluster.transcript.join('\n')}`)
               return
@@ -89,8 +88,7 @@ for (const scenario of Object.keys(scenarios)) {
             cluster.disconnect(one, two)
             if (wait) cluster.run()
             cluster.connect(one, two)
-            cluster.run()
-            const differences = cluster.differences()
+            const differences = cluster.settle()
             if (differences.length > 0) {
               t.fail(`session ${one}-${two} lost after step ${at} (${labels[at - 1] ?? 'none'}): ${differences.join('; ')}\n${cluster.transcript.join('\n')}`)
               return

@@ -17,6 +17,7 @@ export const all: Required<ReplicatorOptions> = {
   port: maybe.port,
   peers,
   minConsensus: undefined,
+  consistency: 'strong',
   failAfter: Infinity,
   transport,
   durability: 'memory',
@@ -28,12 +29,14 @@ export const all: Required<ReplicatorOptions> = {
   queueBytesMax: undefined,
   writeBytesMax: undefined,
   keyBytesMax: undefined,
+  logBytesMax: undefined,
   name: maybe.name
 }
 export const replicator = Replicator(db, all)
 Replicator(db, { ...maybe, peers: undefined })
 Replicator(db, undefined)
 Replicator(db, { transport: async () => stream })
+Replicator(db, { consistency: undefined, logBytesMax: 2 ** 20 })
 Replicator(db, { peers: [{ host: 'localhost', port: 3001 }] as const })
 
 export const listening: Promise<Listener> = replicator.listen({ port: 3000, ipv6Only: true })
@@ -48,6 +51,8 @@ Replicator(db, { peers: null })
 Replicator(db, { durability: 'none' })
 // @ts-expect-error only these two
 Replicator(db, { reads: 'eventual' })
+// @ts-expect-error only strong
+Replicator(db, { consistency: 'eventual' })
 // @ts-expect-error a transport gives a stream
 Replicator(db, { transport: () => 'stream' })
 // @ts-expect-error a peer has a port

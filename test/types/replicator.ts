@@ -18,8 +18,14 @@ const stats = replicator.stats()
 const position: number = stats.committed
 const connected: boolean[] = stats.peers.map((peer) => peer.connected)
 const coordinator: string | undefined = stats.coordinator?.name
+const live: string[] = [...stats.live, ...stats.peers.filter((peer) => peer.live).map((peer) => peer.id)]
+const why: string[] = stats.peers.map((peer) => peer.why)
+const lease: 'free' | 'valid' | 'expired' | 'none' = stats.lease
+const readable: boolean = stats.readable
+const limits: number[] = [stats.minConsensus, stats.logStart]
+const source: string | undefined = stats.sync?.source
 const ready: PromiseLike<unknown> = replicator.ready()
-const digest: Promise<{ position: number, entries: number, data: string, log: string }> = replicator.digest()
+const digest: Promise<{ position: number, entries: number, data: string, table: string }> = replicator.digest()
 const server = await replicator.listen({ port: 3000, host: '127.0.0.1' })
 const port: number = server.address.port
 const closed: Promise<void> = replicator.close()
@@ -49,5 +55,5 @@ const unknownCode = new ReplicatorError('LEVEL_NO_SUCH_CODE', 'text')
 const unknownOutcome = new ReplicatorError('LEVEL_TIMEOUT', 'text', { outcome: 'perhaps' })
 
 export {
-  status, position, connected, coordinator, ready, digest, port, closed, released, outcome, unknownCode, unknownOutcome
+  status, position, connected, coordinator, live, why, lease, readable, limits, source, ready, digest, port, closed, released, outcome, unknownCode, unknownOutcome
 }

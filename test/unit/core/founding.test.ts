@@ -1,15 +1,15 @@
 import tape from 'tape'
 import { decideFounding } from '../../../lib/core/founding.ts'
-import type { Founding } from '../../../lib/core/messages.ts'
+import type { FounderStatement } from '../../../lib/core/founding.ts'
 import { CoreCluster } from '../../support/core-cluster.ts'
 
-function founder (statement: Partial<Founding> = {}): Founding {
+function founder (statement: Partial<FounderStatement> = {}): FounderStatement {
   return { minConsensus: 2, required: [], unresolved: 0, connected: ['a', 'b', 'c', 'd'], data: '', vowed: [], ...statement }
 }
 
 tape('founders wait until every configured peer has answered', { timeout: 30_000 }, async (t) => {
   const full = { a: founder({ required: ['b', 'c'] }), b: founder({ required: ['a', 'c'] }), c: founder({ required: ['a', 'b'] }) }
-  const decide = (statements: Record<string, Founding>): unknown => decideFounding('a', new Map(Object.entries(statements)))
+  const decide = (statements: Record<string, FounderStatement>): unknown => decideFounding('a', new Map(Object.entries(statements)))
 
   t.deepEqual(decide(full), { found: true, members: ['a', 'b', 'c'], seeder: null })
   t.match(JSON.stringify(decide({ ...full, b: founder({ unresolved: 1 }) })), /waiting for configured peers/)
@@ -59,7 +59,7 @@ tape('nobody is ready before the data of the seeding founder are in the log', { 
   cluster.node('b').disk.digest = '11'
   cluster.startAll().run()
   t.ok(cluster.node('b').core?.mustSeed, 'the founder with data is asked for them')
-  t.notOk(cluster.nodes.some(node => node.core?.readable === true), 'nobody can be read')
+  t.notOk(cluster.nodes.some(node => node.core?.readable(0, 0) === true), 'nobody can be read')
 
   const write = cluster.write('a', 'x', '1')
   cluster.run()
@@ -100,7 +100,7 @@ tape('a founder that restarts when the end of its data is in the log writes them
     // As its shell would if it looked at what is applied alone.
     cluster.seeded('b')
     cluster.run()
-    const marks = cluster.node('a').disk.entries.filter(entry => (entry as { kind: string }).kind === 'seeded')
+    const marks = cluster.node('a').disk.entriesAfter(0).filter(entry => (entry as { kind: string }).kind === 'seeded')
     t.equal(marks.length, 1, `one mark, ${landed} persists landed`)
     t.deepEqual(cluster.differences(), [])
   }

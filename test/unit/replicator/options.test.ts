@@ -40,8 +40,10 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['a peer without a port', { peers: [peers[0], { host }] }, /^TypeError: .*'peers\[1\]\.port'/],
   ['a peer without a host', { peers: [{ port: 3001 }] }, /^TypeError: .*'peers\[0\]\.host'/],
   ['too many peers', { peers: Array.from({ length: 64 }, (_, i) => ({ host, port: i + 1 })) }, /^TypeError: .*'peers'/],
-  ['a minConsensus below the number of peers', { peers, minConsensus: 1 }, /^LEVEL_NOT_SUPPORTED: .*minConsensus/],
-  ['a minConsensus of 0 with peers', { peers, minConsensus: 0 }, /^LEVEL_NOT_SUPPORTED: .*minConsensus/],
+  ['a minConsensus of 0 with peers', { peers, minConsensus: 0 }, /^LEVEL_NOT_SUPPORTED: .*minConsensus.*consistency: 'strong'/],
+  ['eventual consistency', { consistency: 'eventual' }, /^LEVEL_NOT_SUPPORTED: .*'consistency'/],
+  ['another consistency', { consistency: 'weak' }, /^TypeError: .*'consistency'.*strong/],
+  ['a consistency that is null', { consistency: null }, /^TypeError: .*'consistency'/],
   ['a minConsensus below 0', { minConsensus: -1 }, /^TypeError: .*'minConsensus'/],
   ['a minConsensus above 63', { minConsensus: 64 }, /^TypeError: .*'minConsensus'/],
   ['a minConsensus that is no integer', { minConsensus: 1.5 }, /^TypeError: .*'minConsensus'/],
@@ -61,7 +63,10 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['queueMax 0', { queueMax: 0 }, /^TypeError: .*'queueMax'/],
   ['queueBytesMax 0', { queueBytesMax: 0 }, /^TypeError: .*'queueBytesMax'/],
   ['writeBytesMax above 24 MiB', { writeBytesMax: 24 * 2 ** 20 + 1 }, /^TypeError: .*'writeBytesMax'/],
-  ['keyBytesMax above 1 MiB', { keyBytesMax: 2 ** 20 + 1 }, /^TypeError: .*'keyBytesMax'/]
+  ['keyBytesMax above 1 MiB', { keyBytesMax: 2 ** 20 + 1 }, /^TypeError: .*'keyBytesMax'/],
+  ['logBytesMax below 64 KiB', { logBytesMax: 2 ** 16 - 1 }, /^TypeError: .*'logBytesMax'/],
+  ['logBytesMax above 2 ** 50', { logBytesMax: 2 ** 50 + 1 }, /^TypeError: .*'logBytesMax'/],
+  ['logBytesMax Infinity', { logBytesMax: Infinity }, /^TypeError: .*'logBytesMax'/]
 ]
 
 test('wrong options are refused by name, and leave the database as it was', { timeout }, async (t) => {
@@ -77,7 +82,9 @@ test('wrong options are refused by name, and leave the database as it was', { ti
 
 test('right options at their limits', { timeout }, async (t) => {
   const right: ReplicatorOptions[] = [
-    {}, { port: 3000 }, { host, port: 65_535 }, { peers: [] }, { peers, minConsensus: 2 }, { peers, minConsensus: 63 },
+    {}, { port: 3000 }, { host, port: 65_535 }, { peers: [] }, { peers, minConsensus: 1 }, { peers, minConsensus: 2 }, { peers, minConsensus: 63 },
+    { minConsensus: 0 }, { minConsensus: 0, peers: [] }, { peers, minConsensus: 0, consistency: 'strong' }, { consistency: 'strong' },
+    { logBytesMax: 2 ** 16 }, { logBytesMax: 2 ** 50 },
     { failAfter: 1 }, { failAfter: Infinity }, { durability: 'memory' }, { reads: 'local' }, { name: 'n'.repeat(64) },
     { writeBytesMax: 64, keyBytesMax: 1, queueMax: 1, queueBytesMax: 1 },
     { writeBytesMax: 24 * 2 ** 20, keyBytesMax: 2 ** 20, writeTimeoutMs: 2 ** 31 - 1, readTimeoutMs: 2 ** 31 - 1, failureTimeoutMs: 10 },
@@ -86,14 +93,17 @@ test('right options at their limits', { timeout }, async (t) => {
       port: undefined,
       peers: undefined,
       minConsensus: undefined,
+      consistency: undefined,
       failAfter: undefined,
       transport: undefined,
       durability: undefined,
       reads: undefined,
+      logBytesMax: undefined,
       name: undefined
     },
     // Its own address and repetitions are no peers, and so need no consensus.
-    { host, port: 3000, peers: [{ host, port: 3000 }, ...peers, ...peers], minConsensus: 2 }
+    { host, port: 3000, peers: [{ host, port: 3000 }, ...peers, ...peers], minConsensus: 2 },
+    { host, port: 3000, peers: [{ host, port: 3000 }], minConsensus: 0 }
   ]
   for (const options of right) {
     const db = new MemoryLevel()

@@ -42,6 +42,8 @@ export class DelayingGate implements Gate {
     if (hold) this.hold()
   }
 
+  assertComplete (): void {}
+
   get open (): boolean {
     return this.#isStarted && !this.#always && this.#pending.length === 0
   }

@@ -4,8 +4,14 @@ import type { AbstractLevel } from 'abstract-level'
 import { Replicator } from '../../../index.ts'
 import type { ReplicatorError } from '../../../index.ts'
 import { RESERVED } from '../../../lib/store/keys.ts'
-import { appliedKey, encodeApplied, identityKey, logEnd, logStart, viewKey } from '../../../lib/store/layout.ts'
+import type { View } from '../../../lib/core/view.ts'
+import {
+  acceptedKey, appliedKey, baseKey, copyKey, encodeApplied, encodeBase, encodeCopy, encodeIntact, encodeView, identityKey,
+  intactKey, logEnd, logStart, viewKey
+} from '../../../lib/store/layout.ts'
+import { intactBatch, recover, startBatch } from '../../../lib/store/recovery.ts'
 import { decodeGroupHeader } from '../../../lib/wire/group.ts'
+import { identity, nodeA, openStore, plainCopy } from './store-setup.ts'
 
 type Binary = AbstractLevel<string | Buffer | Uint8Array, Uint8Array, Uint8Array>
 
@@ -117,7 +123,7 @@ for (const [name, key] of Object.entries({ identity: identityKey, view: viewKey,
 
 tape('an unknown record in the reserved key space is refused', { timeout: 30_000 }, async (t) => {
   const db = await used()
-  await db.put(Buffer.concat([RESERVED, Buffer.from([9])]), Buffer.from('?'))
+  await db.put(Buffer.concat([RESERVED, Buffer.from([10])]), Buffer.from('?'))
   await refuses(t, db, 'LEVEL_LOG_FORMAT')
 })
 
@@ -126,6 +132,89 @@ tape('a missing identity is refused', { timeout: 30_000 }, async (t) => {
   await db.del(identityKey)
   await refuses(t, db, 'LEVEL_LOG_CORRUPT')
 })
+
+const view: View = {
+  epoch: 2, cluster: 'c1'.repeat(16), members: [nodeA], live: [{ id: nodeA, since: 1 }], coordinator: nodeA, coordinatorStart: 1, seeder: null, leaseFree: true
+}
+
+tape('a store that no replicator has used', { timeout: 30_000 }, async (t) => {
+  const { identity, recovered } = await recover(await openStore())
+  t.equal(identity, null)
+  t.deepEqual({ ...recovered, rows: [...recovered.rows] }, {
+    vow: { epoch: 0, to: '', members: [] },
+    view: null,
+    accepted: null,
+    intact: true,
+    base: { position: 0, epoch: 0 },
+    logBytes: 0,
+    copy: null,
+    applied: 0,
+    runs: [],
+    groups: [],
+    rows: [],
+    seeded: false,
+    data: ''
+  })
+})
+
+tape('the records of a view that is accepted and of a copy', { timeout: 30_000 }, async (t) => {
+  const store = await openStore()
+  await store.batch([...startBatch(identity), { type: 'put', key: viewKey, value: encodeView(view) }], { sync: true })
+  t.equal((await recover(store)).recovered.accepted, null)
+
+  const accepted = { ...view, epoch: 3 }
+  await store.batch([
+    { type: 'put', key: acceptedKey, value: encodeView(accepted) },
+    { type: 'put', key: copyKey, value: encodeCopy({ after: Buffer.from('k'), high: 7 }) }
+  ], { sync: true })
+  const { recovered } = await recover(store)
+  t.deepEqual([recovered.view, recovered.accepted], [view, accepted])
+  t.deepEqual(plainCopy(recovered.copy), { after: 'k', high: 7 })
+
+  await store.batch([{ type: 'put', key: copyKey, value: encodeCopy({ after: null, high: 9 }) }], { sync: true })
+  t.deepEqual((await recover(store)).recovered.copy, { after: null, high: 9 })
+})
+
+tape('a log is intact if the node ended in order, until it starts again', { timeout: 30_000 }, async (t) => {
+  const store = await openStore()
+  const start = (start: number) => store.batch(startBatch({ ...identity, start }), { sync: true })
+  const intact = async () => (await recover(store)).recovered.intact
+
+  await start(1)
+  t.equal(await intact(), true, 'there is no view yet: nothing can be lost')
+  await store.batch([{ type: 'put', key: viewKey, value: encodeView(view) }], { sync: true })
+  t.equal(await intact(), false, 'it crashed')
+  await start(2)
+  await store.batch(intactBatch(), { sync: true })
+  t.equal(await intact(), true, 'it ended in order')
+  t.equal(await intact(), true, 'recovery changes nothing')
+  await start(3)
+  t.equal(await intact(), false, 'it crashed again')
+  t.deepEqual((await recover(store)).identity, { ...identity, start: 3 })
+})
+
+for (const [name, key, record] of [
+  ['accepted', acceptedKey, encodeView(view)],
+  ['base', baseKey, encodeBase({ position: 0, epoch: 0 })],
+  ['copy', copyKey, encodeCopy({ after: null, high: 3 })],
+  ['intact', intactKey, encodeIntact()]
+] as const) {
+  tape(`state: ${name}: a record that is damaged, of a newer format or without an identity is refused`, { timeout: 30_000 }, async (t) => {
+    const damaged = record.slice()
+    damaged[4] = (damaged[4] as number) ^ 0x40
+    const newer = record.slice()
+    newer[0] = 2
+    for (const [value, code] of [[record, 'none'], [damaged, 'LEVEL_LOG_CORRUPT'], [newer, 'LEVEL_LOG_FORMAT']] as const) {
+      const store = await openStore()
+      await store.batch([...startBatch(identity), { type: 'put', key, value }], { sync: true })
+      t.equal(await recover(store).then(() => 'none', (error: ReplicatorError) => error.code), code)
+    }
+    if (name !== 'accepted' && name !== 'copy') return
+    const store = await openStore()
+    await store.batch([{ type: 'put', key, value: record }], { sync: true })
+    t.equal(await recover(store).then(() => 'none', (error: ReplicatorError) => error.code), 'LEVEL_LOG_CORRUPT', 'without an identity')
+  })
+}
 
 tape('what is in the log but was not applied is applied after a restart', { timeout: 30_000 }, async (t) => {
   const db = await used()

@@ -6,8 +6,9 @@ import type { SubmissionKind } from '../../../lib/core/messages.ts'
 import { submissionKinds } from '../../../lib/core/messages.ts'
 import { isReserved } from '../../../lib/store/keys.ts'
 import {
-  appliedKey, decodeApplied, decodeIdentity, decodeRow, decodeView, decodeVow, encodeApplied, encodeIdentity, encodeRow,
-  encodeView, encodeVow, identityKey, logKey, numberOf, originKey, viewKey, vowKey
+  acceptedKey, appliedKey, baseKey, copyKey, decodeApplied, decodeBase, decodeCopy, decodeIdentity, decodeIntact, decodeRow,
+  decodeView, decodeVow, encodeApplied, encodeBase, encodeCopy, encodeIdentity, encodeIntact, encodeRow, encodeView,
+  encodeVow, identityKey, intactKey, logKey, numberOf, originKey, viewKey, vowKey
 } from '../../../lib/store/layout.ts'
 import { ByteReader, ByteWriter, WireError } from '../../../lib/wire/bytes.ts'
 import { crc32c } from '../../../lib/wire/crc32c.ts'
@@ -62,7 +63,9 @@ const messageCodec: Codec = {
   encode (messages: WireMessage[]) {
     const writer = new ByteWriter()
     for (const message of messages) {
-      writeMessage(writer, message.type === 'prepare' ? { ...message, group: withoutRecord(message.group) } : message)
+      if (message.type === 'prepare') writeMessage(writer, { ...message, group: withoutRecord(message.group) })
+      else if (message.type === 'fetched') writeMessage(writer, { ...message, groups: message.groups.map(withoutRecord) })
+      else writeMessage(writer, message)
     }
     return writer.finish()
   }
@@ -108,6 +111,14 @@ const streamCodec: Codec = {
   }
 }
 
+const intactCodec: Codec = {
+  decode (bytes) {
+    decodeIntact(bytes)
+    return true
+  },
+  encode: encodeIntact
+}
+
 const codecs: Record<string, Codec> = {
   integer: integerCodec,
   operations: operationsCodec,
@@ -122,7 +133,10 @@ const codecs: Record<string, Codec> = {
   vow: { decode: decodeVow, encode: encodeVow },
   view: { decode: decodeView, encode: encodeView },
   applied: { decode: decodeApplied, encode: encodeApplied },
-  origin: { decode: decodeRow, encode: encodeRow }
+  origin: { decode: decodeRow, encode: encodeRow },
+  base: { decode: decodeBase, encode: encodeBase },
+  copy: { decode: decodeCopy, encode: encodeCopy },
+  intact: intactCodec
 }
 
 const used = new Set<string>()
@@ -150,8 +164,9 @@ tape('vectors: every kind and every type of message has one', { timeout: 30_000 
   const { vectors } = readVectors<VectorFile>('messages')
   const types = new Set(vectors.flatMap(({ value }) => (value as WireMessage[]).map(({ type }) => type)))
   const all: Array<WireMessage['type']> = [
-    'status', 'propose', 'promise', 'refuse', 'lead', 'view', 'follow', 'sync', 'prepare', 'ack', 'commit', 'open', 'submit',
-    'withdraw', 'addresses'
+    'status', 'propose', 'promise', 'refuse', 'accept', 'accepted', 'lead', 'view', 'follow', 'sync', 'prepare', 'ack', 'commit',
+    'open', 'submit', 'withdraw', 'heartbeat', 'grant', 'fetch', 'fetched', 'copy', 'snapshot', 'chunk', 'verify', 'verifying',
+    'digest', 'addresses'
   ]
   for (const type of all) t.ok(types.has(type), type)
 
@@ -177,7 +192,16 @@ tape('vectors: checksums', { timeout: 30_000 }, async (t) => {
 
 tape('vectors: keys of the store', { timeout: 30_000 }, async (t) => {
   const { vectors } = readVectors<{ vectors: Array<{ kind: string, number: number | null, hex: string }> }>('keys')
-  const fixed: Record<string, Uint8Array> = { identity: identityKey, vow: vowKey, view: viewKey, applied: appliedKey }
+  const fixed: Record<string, Uint8Array> = {
+    identity: identityKey,
+    vow: vowKey,
+    view: viewKey,
+    applied: appliedKey,
+    accepted: acceptedKey,
+    base: baseKey,
+    copy: copyKey,
+    intact: intactKey
+  }
 
   for (const { kind, number, hex } of vectors) {
     const key = number === null ? fixed[kind] : kind === 'origin' ? originKey(number) : logKey(number)

@@ -1,0 +1,272 @@
+import type { CopyState } from './effects.ts'
+import type { Group, LogName, MemberId } from './entry.ts'
+import { lastPosition } from './entry.ts'
+import type { Host } from './host.ts'
+import type { LogTail } from './log-tail.ts'
+import type { Message } from './messages.ts'
+import type { OriginRow } from './origins.ts'
+
+/** How far a member that catches up has come: positions of the log, or bytes of a copy (`total` 0: not known). */
+export interface Progress {
+  readonly phase: 'log' | 'copy' | 'verify'
+  readonly done: number
+  readonly total: number
+  readonly source: MemberId
+}
+
+export interface CatchUpHost extends Host {
+  /** This node's clock, in milliseconds. */
+  readonly now: number
+  readonly tail: LogTail
+  readonly committed: number
+  readonly applied: number
+  /** No apply is under way. */
+  readonly atRest: boolean
+  /** The copy that is under way, as it is on disk; null if none. */
+  readonly copy: CopyState | null
+  /** Connected members that are live, have installed the newest view known, and can be asked; not the coordinator first. */
+  readonly sources: readonly MemberId[]
+  cut (position: number): void
+  append (group: Group, then: () => void): void
+  commit (position: number, view: null): void
+  /** The log, the table of origins and all positions begin anew. */
+  reset (base: LogName, seeded: boolean, rows: ReadonlyArray<readonly [number, OriginRow]>): void
+  restore (effect: { after: Uint8Array, through: Uint8Array | null, entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]>, copy: CopyState }): void
+  /** The copy is complete, and verified. */
+  copied (): void
+  onCaughtUp (): void
+  onDiverged (position: number, peer: MemberId): void
+}
+
+interface Verification {
+  readonly position: number
+  /** Our digest is under way, or done. */
+  begun: boolean
+  /** Empty: this store cannot give one. */
+  ours: string | null
+  theirs: string | null
+}
+
+/**
+ * Brings a member that is not live up to date: fetches the committed log from one that is, or, where that log does not reach back so
+ * far, a copy of the data, chunk by chunk, with pieces of the log in between; and has a copy verified by a digest. One request
+ * is under way at a time, so the other side never sends more than is wanted. See `spec/protocol.md`, "Catching up".
+ */
+export class CatchUp {
+  readonly #host: CatchUpHost
+  /** How long an answer may take before another member is asked. */
+  readonly #patienceMs: number
+  #source: MemberId | null = null
+  #waiting: 'fetch' | 'copy' | 'verify' | 'digest' | 'disk' | null = null
+  #askedAt = 0
+  /** After a chunk, a piece of the log. */
+  #fetchNext = true
+  #caughtUp = false
+  #total = 0
+  #copied = 0
+  #verifying: Verification | null = null
+
+  constructor (host: CatchUpHost, patienceMs: number) {
+    this.#host = host
+    this.#patienceMs = patienceMs
+  }
+
+  get caughtUp (): boolean {
+    return this.#caughtUp
+  }
+
+  /** It has not begun. */
+  get idle (): boolean {
+    return this.#source === null
+  }
+
+  /** Nothing beyond this is applied, until a digest is begun there; null: no limit. */
+  get applyLimit (): number | null {
+    return this.#verifying?.begun === false ? this.#verifying.position : null
+  }
+
+  get progress (): Progress | null {
+    const { copy, applied, tail } = this.#host
+    const source = this.#source
+    if (source === null) return null
+    if (this.#verifying !== null) return { phase: 'verify', done: applied, total: this.#verifying.position, source }
+    if (copy !== null && copy.after !== null) return { phase: 'copy', done: this.#copied, total: 0, source }
+    return { phase: 'log', done: Math.min(tail.end.position, this.#total), total: this.#total, source }
+  }
+
+  /** This node is live, or in no cluster: there is nothing to catch up with. */
+  stop (): void {
+    if (this.#source === null) return
+    this.#source = null
+    this.#waiting = null
+    this.#verifying = null
+    this.#fetchNext = true
+    this.#setCaughtUp(false)
+  }
+
+  onDown (peer: MemberId): void {
+    if (this.#source === peer) this.#giveUp()
+  }
+
+  /** Called with each tick, and after everything that may be waited for. */
+  go (): void {
+    const { now, sources } = this.#host
+    if (this.#waiting !== null && this.#waiting !== 'disk' && now - this.#askedAt > this.#patienceMs) this.#giveUp()
+    if (this.#waiting !== null) return
+    if (this.#source === null || !sources.includes(this.#source)) {
+      // Not the one that has just not answered, if there is another.
+      this.#source = sources.find(id => id !== this.#source) ?? sources[0] ?? null
+      this.#verifying = null
+    }
+    if (this.#source !== null) this.#next(this.#source)
+  }
+
+  onFetched (from: MemberId, { common, committed, truncated, groups }: Message & { type: 'fetched' }): void {
+    if (!this.#answers(from, 'fetch')) return
+    const { tail } = this.#host
+    if (truncated) {
+      // A copy that is under way fell too far behind: it begins anew.
+      this.#ask(from, 'copy', { type: 'copy', after: null, applied: this.#host.applied })
+      return
+    }
+    // A source that is itself behind has nothing for us yet.
+    if (common < this.#host.committed) return
+    const end = tail.end.position
+    const last = groups[groups.length - 1]
+    const isInOrder = common <= end && tail.isBoundary(common) && (groups[0] === undefined || groups[0].first === common + 1) &&
+      (last === undefined || lastPosition(last) <= committed)
+    if (!isInOrder) {
+      this.#host.emit({ type: 'disconnect', peer: from, reason: 'sends a log out of order' })
+      return
+    }
+
+    this.#total = committed
+    if (common < end && groups.length > 0) this.#host.cut(common)
+    let left = groups.length
+    if (left > 0) this.#waiting = 'disk'
+    for (const group of groups) {
+      this.#host.append(group, () => {
+        if (--left > 0) return
+        if (this.#waiting === 'disk') this.#waiting = null
+        this.go()
+      })
+    }
+    this.#host.commit(Math.min(committed, last === undefined ? common : lastPosition(last)), null)
+    this.#setCaughtUp(tail.end.position >= committed && this.#host.copy === null)
+    this.#fetchNext = groups.length > 0 && tail.end.position < committed
+    if (this.#host.copy !== null) this.go()
+  }
+
+  onSnapshot (from: MemberId, { base, seeded, rows }: Message & { type: 'snapshot' }): void {
+    if (!this.#answers(from, 'copy')) return
+    // What is applied here is never undone.
+    if (base.position < this.#host.applied || !this.#host.atRest) return
+    this.#copied = 0
+    this.#waiting = 'disk'
+    this.#host.reset(base, seeded, rows)
+  }
+
+  onChunk (from: MemberId, { after, through, high, entries }: Message & { type: 'chunk' }): void {
+    const { copy } = this.#host
+    if (!this.#answers(from, 'copy')) return
+    if (copy === null || copy.after === null || !sameBytes(copy.after, after)) return
+    this.#waiting = 'disk'
+    for (const [key, value] of entries) this.#copied += key.byteLength + value.byteLength
+    this.#host.restore({ after, through, entries, copy: { after: through, high: Math.max(copy.high, high) } })
+    this.#fetchNext = true
+  }
+
+  onRestored (): void {
+    if (this.#waiting === 'disk') this.#waiting = null
+    this.go()
+  }
+
+  onVerifying (from: MemberId, position: number): void {
+    if (!this.#answers(from, 'verify')) return
+    if (position < this.#host.applied) return
+    this.#verifying = { position, begun: false, ours: null, theirs: null }
+    this.onApplied()
+    this.go()
+  }
+
+  /** Theirs. */
+  onDigest (from: MemberId, { position, digest }: Message & { type: 'digest' }): void {
+    if (this.#waiting === 'verify' && this.#answers(from, 'verify')) return
+    if (from !== this.#source || this.#verifying?.position !== position) return
+    this.#verifying.theirs = digest
+    this.#compare()
+  }
+
+  /** Ours. */
+  onDigested (position: number, digest: string): void {
+    if (this.#verifying?.position !== position) return
+    this.#verifying.ours = digest
+    this.#compare()
+  }
+
+  /** Something was applied: before anything more is. */
+  onApplied (): void {
+    const verifying = this.#verifying
+    if (verifying?.begun === false && this.#host.atRest && this.#host.applied === verifying.position) {
+      verifying.begun = true
+      this.#host.emit({ type: 'digest', position: verifying.position })
+    }
+    if (this.#host.copy !== null) this.go()
+  }
+
+  #next (source: MemberId): void {
+    const { copy, applied, committed, atRest } = this.#host
+    if (copy === null || this.#fetchNext || committed < copy.high || this.#verifying !== null) {
+      this.#ask(source, 'fetch', { type: 'fetch', outline: this.#host.tail.outline(committed) })
+      return
+    }
+    // A chunk is newer than all that is applied here: so nothing is applied while it is on its way.
+    if (!atRest || applied < committed) {
+      this.#fetchNext = false
+      return
+    }
+    if (copy.after !== null) this.#ask(source, 'copy', { type: 'copy', after: copy.after, applied })
+    else this.#ask(source, 'verify', { type: 'verify', applied })
+  }
+
+  #compare (): void {
+    const verifying = this.#verifying
+    if (verifying === null || verifying.theirs === null || verifying.ours === null) return
+    this.#verifying = null
+    const differ = verifying.ours !== verifying.theirs && verifying.ours !== '' && verifying.theirs !== ''
+    if (differ) this.#host.onDiverged(verifying.position, this.#source ?? '')
+    else this.#host.copied()
+    this.go()
+  }
+
+  #ask (source: MemberId, waiting: 'fetch' | 'copy' | 'verify', message: Message): void {
+    this.#waiting = waiting
+    this.#askedAt = this.#host.now
+    this.#host.send(source, message)
+  }
+
+  #answers (from: MemberId, to: 'fetch' | 'copy' | 'verify'): boolean {
+    if (from !== this.#source || this.#waiting !== to) return false
+    this.#waiting = null
+    return true
+  }
+
+  #giveUp (): void {
+    if (this.#waiting !== 'disk') this.#waiting = null
+    const { sources } = this.#host
+    const others = sources.filter(id => id !== this.#source)
+    this.#source = others[0] ?? sources[0] ?? null
+    this.#verifying = null
+    this.#setCaughtUp(false)
+  }
+
+  #setCaughtUp (caughtUp: boolean): void {
+    if (caughtUp === this.#caughtUp) return
+    this.#caughtUp = caughtUp
+    this.#host.onCaughtUp()
+  }
+}
+
+function sameBytes (a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i])
+}

@@ -1,0 +1,101 @@
+import type { MemberId } from './entry.ts'
+import type { Host } from './host.ts'
+import { Leases } from './leases.ts'
+import type { Message } from './messages.ts'
+import type { View, Vow } from './view.ts'
+import { majority } from './view.ts'
+
+/** How often a lease is asked for, in milliseconds: several times while one lasts. */
+const HEARTBEAT_MS = 150
+/** Ticks come several times a second. If none came for so long, this process did not run. */
+const PAUSE_MS = 1000
+
+export interface HeartbeatHost extends Host {
+  readonly now: number
+  readonly vow: Vow
+  /** The newest view installed. */
+  readonly view: View | null
+  readonly connected: readonly MemberId[]
+  /** All up to here is applied durably. */
+  readonly syncedApplied: number
+}
+
+export type LeaseState = 'free' | 'valid' | 'expired' | 'none'
+
+/** What members tell each other all the time: that they are there, what they have applied; and the leases that they grant. */
+export class Heartbeats {
+  readonly leases: Leases
+  readonly #host: HeartbeatHost
+  readonly #intervalMs: number
+  readonly #pauseMs: number
+  /** What each member has applied, as last heard. */
+  readonly #applied = new Map<MemberId, number>()
+  #sentAt = -Infinity
+  #wall = 0
+  #tickedAt: number
+
+  constructor (host: HeartbeatHost, failureTimeoutMs: number) {
+    this.#host = host
+    this.leases = new Leases(host.now)
+    this.#intervalMs = Math.min(HEARTBEAT_MS, failureTimeoutMs / 4)
+    this.#pauseMs = Math.min(PAUSE_MS, Math.max(failureTimeoutMs / 2, 100))
+    this.#tickedAt = host.now
+  }
+
+  /** Returns false if this process did not run for a while before. */
+  onTick (wall: number): boolean {
+    const { now } = this.#host
+    const hasRun = now - this.#tickedAt < this.#pauseMs
+    this.#tickedAt = now
+    this.#wall = wall
+    if (now - this.#sentAt >= this.#intervalMs) this.#beat()
+    return hasRun
+  }
+
+  /** Another view is installed: what was granted in the last one is void. */
+  onEntered (): void {
+    this.leases.drop()
+    this.#beat()
+  }
+
+  onHeartbeat (from: MemberId, { epoch, sent, applied }: Message & { type: 'heartbeat' }): void {
+    this.#applied.set(from, Math.max(applied, this.#applied.get(from) ?? 0))
+    // Whoever has promised a later epoch grants no lease in this one.
+    if (epoch === 0 || epoch < this.#host.vow.epoch) return
+    this.leases.grant(from, this.#host.now)
+    this.#host.send(from, { type: 'grant', epoch, sent })
+  }
+
+  onGrant (from: MemberId, { epoch, sent }: Message & { type: 'grant' }): void {
+    const { view } = this.#host
+    if (view !== null && view.epoch === epoch && view.members.includes(from)) this.leases.hold(from, sent, majority(view.members) - 1)
+  }
+
+  /** Whether consistent reads may be answered at this moment, as far as others are concerned. */
+  lease (now: number, wall: number): LeaseState {
+    const { view, vow } = this.#host
+    if (view === null || vow.epoch !== view.epoch) return 'none'
+    if (view.leaseFree) return 'free'
+    return this.leases.valid(now, wall, majority(view.members) - 1) ? 'valid' : 'expired'
+  }
+
+  /** What all of these members have applied durably, for all that is known. */
+  appliedBy (members: readonly MemberId[]): number {
+    const { self, syncedApplied } = this.#host
+    return Math.min(...members.map(id => id === self ? syncedApplied : this.#applied.get(id) ?? 0))
+  }
+
+  #beat (): void {
+    const { now, connected, syncedApplied } = this.#host
+    this.#sentAt = now
+    // By the wall clock of the last tick: a little early does no harm.
+    const sent = this.leases.ask(now, this.#wall)
+    for (const peer of connected) this.#host.send(peer, { type: 'heartbeat', epoch: this.#epoch, sent, applied: syncedApplied })
+  }
+
+  /** The epoch in which this node needs a lease; 0 if in none. */
+  get #epoch (): number {
+    const { view, vow } = this.#host
+    return view === null || view.leaseFree || vow.epoch !== view.epoch ? 0 : view.epoch
+  }
+}

@@ -1,0 +1,126 @@
+import type { Group, LogName, MemberId } from './entry.ts'
+import { groupBytes, lastPosition } from './entry.ts'
+import type { Host } from './host.ts'
+import type { LogTail } from './log-tail.ts'
+import type { Message } from './messages.ts'
+import type { OriginRow } from './origins.ts'
+
+const FETCH_BYTES = 1024 * 1024
+const FETCH_GROUPS = 4096
+
+export interface SourceHost extends Host {
+  readonly tail: LogTail
+  /** Where the log was truncated. */
+  readonly base: LogName
+  readonly committed: number
+  readonly applied: number
+  /** False while an apply is under way, or a copy: then the data are not those of *applied*. */
+  readonly atRest: boolean
+  readonly seeded: boolean
+  /** The table of origins, and the name of the log, at *applied*; asked only at rest. */
+  readonly snapshot: { readonly base: LogName, readonly rows: ReadonlyArray<readonly [number, OriginRow]> }
+  /** An apply that is under way ends there; else *applied*. */
+  readonly applying: number
+  readonly complete: boolean
+}
+
+/** What a peer has asked for, and waits for the end of an apply. One request for each peer: it has no more under way. */
+type Request = Message & { type: 'copy' | 'verify' }
+
+/**
+ * Gives members that are not live what they lack: the committed log, or a copy of the data, chunk by chunk, each when it is asked
+ * for. Only what is committed is given. See `spec/protocol.md`, "Catching up".
+ */
+export class Source {
+  readonly #host: SourceHost
+  readonly #fetching = new Map<MemberId, { readonly from: number, readonly common: number }>()
+  readonly #waiting = new Map<MemberId, Request>()
+  #digesting: { readonly peers: Set<MemberId>, readonly position: number } | null = null
+
+  constructor (host: SourceHost) {
+    this.#host = host
+  }
+
+  onDown (peer: MemberId): void {
+    this.#fetching.delete(peer)
+    this.#waiting.delete(peer)
+    this.#digesting?.peers.delete(peer)
+  }
+
+  onFetch (peer: MemberId, { outline }: Message & { type: 'fetch' }): void {
+    const { tail, base, committed, complete } = this.#host
+    if (!complete || this.#fetching.has(peer)) return
+    const common = tail.common(outline)
+    if (common < base.position) {
+      this.#host.send(peer, { type: 'fetched', common, committed, truncated: true, groups: [] })
+    } else if (common >= tail.base || common >= committed) {
+      this.#fetched(peer, common, tail.after(common))
+    } else {
+      this.#fetching.set(peer, { from: common + 1, common })
+      this.#host.emit({ type: 'load', to: peer, from: common + 1 })
+    }
+  }
+
+  onLoaded (peer: MemberId, from: number, groups: readonly Group[]): void {
+    const fetching = this.#fetching.get(peer)
+    if (fetching?.from !== from) return
+    this.#fetching.delete(peer)
+    // Truncated meanwhile.
+    if (groups[0]?.first !== from) this.#host.send(peer, { type: 'fetched', common: fetching.common, committed: this.#host.committed, truncated: true, groups: [] })
+    else this.#fetched(peer, fetching.common, groups)
+  }
+
+  onRequest (peer: MemberId, request: Request): void {
+    if (!this.#host.complete) return
+    this.#waiting.set(peer, request)
+    this.serve()
+  }
+
+  /** Serves those who waited, if it is possible now. Called before each apply. */
+  serve (): void {
+    for (const [peer, request] of this.#waiting) {
+      if (!this.#host.atRest || this.#host.applied < request.applied) continue
+      this.#waiting.delete(peer)
+      if (request.type === 'verify') this.#verify(peer)
+      else if (request.after !== null) this.#host.emit({ type: 'chunk', to: peer, after: request.after })
+      else this.#host.send(peer, { type: 'snapshot', ...this.#host.snapshot, seeded: this.#host.seeded })
+    }
+  }
+
+  onChunk (peer: MemberId, after: Uint8Array, through: Uint8Array | null, entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]>): void {
+    this.#host.send(peer, { type: 'chunk', after, through, high: this.#host.applying, entries })
+  }
+
+  onDigested (position: number, digest: string): void {
+    if (this.#digesting?.position !== position) return
+    for (const peer of this.#digesting.peers) this.#host.send(peer, { type: 'digest', position, digest })
+    this.#digesting = null
+  }
+
+  #verify (peer: MemberId): void {
+    const position = this.#host.applied
+    // One at a time: each reads all of the data.
+    if (this.#digesting !== null && this.#digesting.position !== position) {
+      this.#host.send(peer, { type: 'digest', position: 0, digest: '' })
+      return
+    }
+    if (this.#digesting === null) {
+      this.#digesting = { peers: new Set(), position }
+      this.#host.emit({ type: 'digest', position })
+    }
+    this.#digesting.peers.add(peer)
+    this.#host.send(peer, { type: 'verifying', position })
+  }
+
+  #fetched (peer: MemberId, common: number, log: readonly Group[]): void {
+    const { committed } = this.#host
+    const groups: Group[] = []
+    let bytes = 0
+    for (const group of log) {
+      if (lastPosition(group) > committed || bytes >= FETCH_BYTES || groups.length === FETCH_GROUPS) break
+      groups.push(group)
+      bytes += groupBytes(group)
+    }
+    this.#host.send(peer, { type: 'fetched', common, committed, truncated: false, groups })
+  }
+}

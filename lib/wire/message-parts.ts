@@ -1,0 +1,234 @@
+import type { Group, LogName } from '../core/entry.ts'
+import { lastPosition } from '../core/entry.ts'
+import type { Founding, LeaseLeft, LogOutline, Message, SubmissionKind, SubmittedWrite } from '../core/messages.ts'
+import { submissionKinds } from '../core/messages.ts'
+import type { OriginRow } from '../core/origins.ts'
+import type { ByteReader, ByteWriter } from './bytes.ts'
+import { compareBytes } from './bytes.ts'
+import { decodeGroup, encodeGroup } from './group.ts'
+import type { Address } from './identity.ts'
+import type { Operation } from './operations.ts'
+import { decodeOperations, OPERATIONS_MAX } from './operations.ts'
+import { MEMBERS_MAX, readId, readIds, writeId, writeIds } from './view.ts'
+
+// What messages consist of. See `spec/wire.md`, "Messages".
+
+type Chunk = Omit<Extract<Message, { type: 'chunk' }>, 'type'>
+
+const ADDRESSES_MAX = 64
+const HOST_BYTES_MAX = 255
+/**
+ * Of an outline. Far more epochs than a log keeps: where an outline is cut short, no common name may be found in it, and
+ * its sender is told to cut its log back to the base, more than it has to.
+ */
+const RUNS_MAX = 4096
+const ROWS_MAX = 1024
+const GROUPS_MAX = 10_000
+export const DIGEST_BYTES_MAX = 64
+
+export function writeName (writer: ByteWriter, name: LogName): void {
+  writer.varint(name.position)
+  writer.varint(name.epoch)
+}
+
+export function readName (reader: ByteReader): LogName {
+  const name = { position: reader.varint(), epoch: reader.varint() }
+  // The empty log has neither, an entry both.
+  if ((name.position === 0) !== (name.epoch === 0)) reader.fail('invalid name')
+  return name
+}
+
+export function writeFounding (writer: ByteWriter, founding: Founding): void {
+  writeIds(writer, founding.required)
+  writer.varint(founding.unresolved)
+  writer.text(founding.data)
+  writeIds(writer, founding.vowed)
+}
+
+export function readFounding (reader: ByteReader): Founding {
+  return {
+    required: readIds(reader),
+    unresolved: reader.varint(),
+    data: reader.text(DIGEST_BYTES_MAX),
+    vowed: readIds(reader)
+  }
+}
+
+/** The members, and those of them that the proposer means to exclude. */
+export function readProposed (reader: ByteReader): { members: string[], without: string[] } {
+  const members = readIds(reader)
+  const without = readIds(reader)
+  if (!without.every(id => members.includes(id))) reader.fail('without one that is no member')
+  return { members, without }
+}
+
+export function writeLeases (writer: ByteWriter, leases: readonly LeaseLeft[]): void {
+  writer.varint(leases.length)
+  for (const { holder, ms } of leases) {
+    writeId(writer, holder)
+    writer.varint(ms)
+  }
+}
+
+export function readLeases (reader: ByteReader): LeaseLeft[] {
+  const count = reader.count(17)
+  if (count > MEMBERS_MAX) reader.fail('too many leases')
+  const leases: LeaseLeft[] = []
+  for (let i = 0; i < count; i++) leases.push({ holder: readId(reader), ms: reader.varint() })
+  return leases
+}
+
+export function writeOutline (writer: ByteWriter, { base, runs }: LogOutline): void {
+  writer.varint(base)
+  writer.varint(runs.length)
+  for (const run of runs) writeName(writer, run)
+}
+
+export function readOutline (reader: ByteReader): LogOutline {
+  const base = reader.varint()
+  const count = reader.count(2)
+  if (count > RUNS_MAX) reader.fail('too many runs')
+  const runs: LogName[] = []
+  for (let i = 0, previous = { position: base, epoch: 0 }; i < count; i++) {
+    const run = readName(reader)
+    if (run.position <= previous.position || run.epoch <= previous.epoch) reader.fail('runs out of order')
+    runs.push(run)
+    previous = run
+  }
+  return { base, runs }
+}
+
+export function readGroup (reader: ByteReader): Group {
+  return decodeGroup(reader.bytes())
+}
+
+export function writeGroups (writer: ByteWriter, groups: readonly Group[]): void {
+  writer.varint(groups.length)
+  for (const group of groups) writer.bytes(encodeGroup(group))
+}
+
+/** The smallest group that there can be has 11 bytes, and one for their number. */
+export function readGroups (reader: ByteReader): Group[] {
+  const count = reader.count(12)
+  if (count > GROUPS_MAX) reader.fail('too many groups')
+  const groups: Group[] = []
+  for (let i = 0; i < count; i++) {
+    const group = readGroup(reader)
+    const previous = groups[i - 1]
+    if (previous !== undefined && (group.first !== lastPosition(previous) + 1 || group.epoch < previous.epoch)) {
+      reader.fail('groups that do not follow one another')
+    }
+    groups.push(group)
+  }
+  return groups
+}
+
+export function writeRows (writer: ByteWriter, rows: ReadonlyArray<readonly [number, OriginRow]>): void {
+  writer.varint(rows.length)
+  for (const [id, row] of rows) {
+    writer.varint(id)
+    writeId(writer, row.node)
+    writer.varint(row.start)
+    writer.varint(row.highest)
+    writer.varint(row.last)
+  }
+}
+
+export function readRows (reader: ByteReader): Array<[number, OriginRow]> {
+  const count = reader.count(20)
+  if (count > ROWS_MAX) reader.fail('too many origins')
+  const rows: Array<[number, OriginRow]> = []
+  for (let i = 0, previous = 0; i < count; i++) {
+    const id = reader.varint()
+    const row = { node: readId(reader), start: reader.varint(), highest: reader.varint(), last: reader.varint() }
+    // An id is the position of the first entry of its origin.
+    if (id <= previous || row.last < id) reader.fail('origins out of order')
+    rows.push([id, row])
+    previous = id
+  }
+  return rows
+}
+
+export function writeChunk (writer: ByteWriter, { after, through, high, entries }: Chunk): void {
+  writer.bytes(after)
+  writer.optionalBytes(through)
+  writer.varint(high)
+  writer.varint(entries.length)
+  for (const [key, value] of entries) {
+    writer.bytes(key)
+    writer.bytes(value)
+  }
+}
+
+export function readChunk (reader: ByteReader): Chunk {
+  const after = reader.bytes()
+  const through = reader.optionalBytes()
+  const high = reader.varint()
+  if (through !== null && compareBytes(through, after) <= 0) reader.fail('an empty range of keys')
+
+  const count = reader.count(2)
+  // Small ones take more memory decoded than encoded, as operations do.
+  if (count > OPERATIONS_MAX) reader.fail('too many entries')
+  const entries: Array<[Uint8Array, Uint8Array]> = []
+  let previous = after
+  for (let i = 0; i < count; i++) {
+    const key = reader.bytes()
+    // Nothing comes before the empty key, so after it, at the beginning, means with it.
+    const isFirstOfAll = i === 0 && key.byteLength === 0 && after.byteLength === 0
+    if (!isFirstOfAll && compareBytes(key, previous) <= 0) reader.fail('keys out of order')
+    entries.push([key, reader.bytes()])
+    previous = key
+  }
+  if (through !== null && compareBytes(previous, through) > 0) reader.fail('keys beyond the range')
+  return { after, through, high, entries }
+}
+
+export function writeWrites (writer: ByteWriter, writes: readonly SubmittedWrite[]): void {
+  writer.varint(writes.length)
+  for (const { kind, body } of writes) {
+    writer.u8(submissionKinds[kind])
+    writer.bytes(body)
+  }
+}
+
+export function readWrites (reader: ByteReader): SubmittedWrite[] {
+  const count = reader.count(2)
+  const writes: SubmittedWrite[] = []
+  for (let i = 0; i < count; i++) {
+    const kind = readKind(reader)
+    const body = reader.bytes()
+    const operations: Operation[] = decodeOperations(body)
+    if (kind === 'seeded' && operations.length > 0) reader.fail('a mark with operations')
+    writes.push({ body, operations, kind })
+  }
+  return writes
+}
+
+function readKind (reader: ByteReader): SubmissionKind {
+  const code = reader.u8()
+  for (const kind of Object.keys(submissionKinds) as SubmissionKind[]) {
+    if (submissionKinds[kind] === code) return kind
+  }
+  return reader.fail('unknown kind of submission')
+}
+
+export function writeAddresses (writer: ByteWriter, addresses: ReadonlyArray<Readonly<Address>>): void {
+  writer.varint(addresses.length)
+  for (const { host, port } of addresses) {
+    writer.text(host)
+    writer.varint(port)
+  }
+}
+
+export function readAddresses (reader: ByteReader): Address[] {
+  const count = reader.count(2)
+  if (count > ADDRESSES_MAX) reader.fail('too many addresses')
+  const addresses: Address[] = []
+  for (let i = 0; i < count; i++) {
+    const host = reader.text(HOST_BYTES_MAX)
+    const port = reader.varint()
+    if (host === '' || port < 1 || port > 65535) reader.fail('invalid address')
+    addresses.push({ host, port })
+  }
+  return addresses
+}

@@ -1,0 +1,29 @@
+import { codes } from '../../lib/errors.ts'
+import type { SimMachine } from '../../lib/sim/index.ts'
+
+/** What a node says of a disk that does not hold what was once durable. */
+const damages: ReadonlySet<string> = new Set([codes.logTorn, codes.logCorrupt, codes.logFormat])
+/** What no node says of a cluster in which nothing has gone wrong but what the failure model allows. */
+const forbidden: ReadonlySet<string> = new Set([...damages, codes.internal, codes.diverged, codes.staleIdentity])
+
+export function isDamage (error: unknown): boolean {
+  return damages.has(codeOf(error))
+}
+
+/** Whatever a node reports that is not the fault of its disk or network, also if no client is told. */
+export class NodeErrors {
+  readonly problems: string[] = []
+
+  watch (machine: SimMachine): void {
+    machine.onError = (error) => {
+      if (!forbidden.has(codeOf(error)) || (machine.disk.torn && isDamage(error))) return
+      const { cause } = error as { cause?: unknown }
+      this.problems.push(`${machine.name} reports ${codeOf(error)}: ${error.message} ${cause instanceof Error ? cause.stack ?? '' : ''}`)
+    }
+  }
+}
+
+function codeOf (error: unknown): string {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? code : ''
+}
