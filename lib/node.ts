@@ -156,6 +156,8 @@ export class Node implements LinkOwner {
       error => { this.#fail(storeError('The log could not be written', error)) }
     )
     this.#core = new Core(config, recovered, this.#settings.peers.length, this.#env.now())
+    // What is known from before is no news.
+    this.#wasView = this.#core.known
     debug('%s start %d: epoch %d, applied %d, end %d', this.label, this.#start, this.#core.view?.epoch ?? 0, this.#core.applied, this.#core.end)
 
     this.#links.start()

@@ -107,8 +107,7 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
 
   // Later versions shall be able to give it another meaning.
   if (minConsensus === 0 && peers.length > 0 && consistency === null) {
-    throw new ReplicatorError(codes.notSupported, "minConsensus 0 with peers will mean eventual consistency, which this version does not have. Say consistency: 'strong' " +
-      'for a cluster in which a node takes writes that no peer holds yet, as long as a majority of the members takes part; or set minConsensus to 1 or more.')
+    throw eventualError()
   }
   if (transport !== undefined && typeof transport !== 'function') throw new TypeError("The option 'transport' must be a function")
   oneOf('durability', durability, ['disk', 'memory'])
@@ -146,6 +145,12 @@ export function readAddress (address: unknown, what: string): Address {
 
 export function sameAddress (a: Address | null, b: Address | null): boolean {
   return a !== null && b !== null && a.host === b.host && a.port === b.port
+}
+
+/** What `minConsensus: 0` with peers gets unless strong consistency is asked for. */
+export function eventualError (): ReplicatorError {
+  return new ReplicatorError(codes.notSupported, "minConsensus 0 with peers will mean eventual consistency, which this version does not have. Say consistency: 'strong' " +
+    'for a cluster in which a node takes writes that no peer holds yet, as long as a majority of the members takes part; or set minConsensus to 1 or more.')
 }
 
 function readConsistency (consistency: unknown): 'strong' | null {

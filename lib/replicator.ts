@@ -13,7 +13,7 @@ import type { Listener } from './net/stream-network.ts'
 import { Node } from './node.ts'
 import type { NodeEvents } from './node.ts'
 import type { ReplicatorOptions, Settings } from './options.ts'
-import { readAddress, readOptions } from './options.ts'
+import { eventualError, readAddress, readOptions } from './options.ts'
 import type { ReplicatorStats, ReplicatorStatus } from './stats.ts'
 import { statsOf } from './stats.ts'
 import type { ByteRange, Gate } from './store/gate.ts'
@@ -134,6 +134,7 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
   addPeer (peer: Address): void {
     const address = readAddress(peer, '')
     if (this.#closedForGood) throw closedError()
+    if (this.#settings.minConsensus === 0 && this.#settings.consistency === null) throw eventualError()
     this.#node.addPeer(address)
     this.#addedPeers.push(address)
   }
@@ -194,8 +195,8 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
       if (!force) {
         // A log that cannot be read has nothing that could still be applied.
         const disk = await recover(this.#interception.store).catch(() => null)
-        if (disk !== null && disk.recovered.view !== null && disk.recovered.groups.length > 0) {
-          throw new ReplicatorError(codes.inDoubt, 'Entries of the log are not in the data yet: start the replicator again and wait until it is ready, or use force')
+        if (disk !== null && disk.recovered.view !== null && (disk.recovered.groups.length > 0 || disk.recovered.copy !== null)) {
+          throw new ReplicatorError(codes.inDoubt, 'The data lack entries of the log, or are half of a copy: start the replicator again and wait until it is ready, or use force')
         }
       }
       await purge(this.#interception.store)

@@ -376,7 +376,8 @@ export class Agreement {
       return leads && this.#wantsChange(known)
     }
     if (this.#peers.isUp(known.coordinator) && !this.#peers.isUp(known.coordinator, known.coordinatorStart)) return true
-    return this.#peers.isGone(known.coordinator, now) || this.#host.accused
+    // Where nobody can be excluded, it is waited for.
+    return !known.leaseFree && (this.#peers.isGone(known.coordinator, now) || this.#host.accused)
   }
 
   /** Whether the coordinator of a view that is led would rather have another. */

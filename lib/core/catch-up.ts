@@ -90,7 +90,8 @@ export class CatchUp {
     const source = this.#source
     if (source === null) return null
     if (this.#verifying !== null) return { phase: 'verify', done: applied, total: this.#verifying.position, source }
-    if (copy !== null && copy.after !== null) return { phase: 'copy', done: this.#copied, total: 0, source }
+    if (copy !== null) return { phase: 'copy', done: this.#copied, total: copy.after === null ? this.#copied : 0, source }
+    if (this.#total === 0) return null
     return { phase: 'log', done: Math.min(tail.end.position, this.#total), total: this.#total, source }
   }
 

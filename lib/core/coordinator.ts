@@ -1,4 +1,4 @@
-import type { Entry, Group, MemberId } from './entry.ts'
+import type { Entry, Group, LogName, MemberId } from './entry.ts'
 import { entryBytes, lastPosition } from './entry.ts'
 import type { Host } from './host.ts'
 import type { LogTail } from './log-tail.ts'
@@ -25,6 +25,8 @@ const NUMBERS_AHEAD_MAX = 65_536
 export interface CoordinatorHost extends Host {
   /** This node's clock, in milliseconds. */
   readonly now: number
+  /** Where the log was truncated. */
+  readonly base: LogName
   readonly tail: LogTail
   /** Appends a group that this coordinator has made. */
   append (group: Group, then: () => void): void
@@ -139,6 +141,11 @@ export class Coordinator {
     follower.owesSince = null
   }
 
+  /** This process has not run for a while: what the others owe may be here, unread. */
+  forgive (): void {
+    for (const follower of this.#followers.values()) if (follower.owesSince !== null) follower.owesSince = this.#host.now
+  }
+
   /** The wait for leases may be over. */
   onTick (): void {
     this.#count()
@@ -149,6 +156,8 @@ export class Coordinator {
     if (follower === undefined || follower.state !== 'asked') return
 
     const common = this.#host.tail.common(outline)
+    // Nobody can tell how much more is common, and the rest could not be sent: it will not get on, and be excluded.
+    if (common < this.#host.base.position) return
     this.#host.send(peer, { type: 'sync', epoch: this.view.epoch, common, openEnd: this.openEnd, end: this.#host.tail.end.position })
     follower.next = common + 1
     this.#feed(peer, follower)

@@ -30,6 +30,9 @@ import { isLive, sameMembers } from './view.ts'
 /** A store that needs longer than this, and than the failure time-out, for one step has stalled. */
 const STALL_MS = 1000
 
+/** Ticks come several times a second: if nothing came for so long, this process did not run. */
+const PAUSE_MS = 1000
+
 type Hosts = AgreementHost & CatchUpHost & CoordinatorHost & HeartbeatHost & LogHost & ParticipantHost & SourceHost
 
 /** The replication core of one node: a state machine from inputs to effects, without I/O, clock or randomness. */
@@ -41,6 +44,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   readonly #config: CoreConfig
   readonly #stallMs: number
+  readonly #pauseMs: number
   readonly #heartbeats: Heartbeats
   readonly #application: Application
   readonly #log: Log
@@ -83,6 +87,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.start = config.start
     this.#now = now
     this.#stallMs = Math.max(STALL_MS, config.failureTimeoutMs)
+    this.#pauseMs = Math.min(PAUSE_MS, Math.max(100, config.failureTimeoutMs / 2))
     this.#vow = recovered.vow
     this.#intact = recovered.intact
     this.#accepted = recovered.accepted
@@ -102,7 +107,9 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   /** `now`: this node's monotonic clock, in milliseconds. */
   step (input: Input, now: number): Effect[] {
+    const pause = now - this.#now
     this.#now = Math.max(this.#now, now)
+    if (pause > this.#pauseMs) this.#forgive()
     if (this.#stopped) {
       if (input.type === 'write') this.emit({ type: 'settle', ticket: input.ticket, settlement: { outcome: 'aborted', why: 'closed', transaction: null } })
     } else {
@@ -177,7 +184,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       caughtUp: this.caughtUp,
       minConsensus: this.minConsensus,
       end: this.tail.nameAt(this.#log.durableEnd),
-      leases: this.#heartbeats.leases.left(this.#known?.members ?? [], this.#now)
+      leases: this.#heartbeats.leases.left(this.#known?.members ?? this.#vow.members, this.#now)
     }
   }
 
@@ -475,7 +482,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   #onTick (wall: number): void {
     this.#wall = wall
-    if (!this.#heartbeats.onTick(wall)) this.agreement.forgive()
+    this.#heartbeats.onTick(wall)
     this.submissions.onTick(this.#now)
     this.#coordinator?.onTick()
     const { stuckSince, view } = { stuckSince: this.#stuckSince, view: this.#participant?.view }
@@ -503,6 +510,14 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   }
 
   // What follows from the state.
+
+  /** This process has not run for a while: whatever did not come meanwhile is nobody's fault. */
+  #forgive (): void {
+    this.agreement.forgive()
+    this.#coordinator?.forgive()
+    this.#durability.forgive(this.#now)
+    if (this.#stuckSince !== null) this.#stuckSince = this.#now
+  }
 
   #enter (view: View): void {
     this.#view = view

@@ -32,6 +32,11 @@ export class Durability {
     if (reset !== null) this.#applied = 0
   }
 
+  /** This process has not run since they were begun. */
+  forgive (now: number): void {
+    this.#waiting = this.#waiting.map(step => ({ ...step, since: now }))
+  }
+
   onPersisted (id: number, applied: number): void {
     this.#applied = Math.max(this.#applied, applied)
     while (this.#waiting.length > 0 && (this.#waiting[0] as { id: number }).id <= id) this.#waiting.shift()?.then()

@@ -7,8 +7,6 @@ import { majority } from './view.ts'
 
 /** How often a lease is asked for, in milliseconds: several times while one lasts. */
 const HEARTBEAT_MS = 150
-/** Ticks come several times a second. If none came for so long, this process did not run. */
-const PAUSE_MS = 1000
 
 export interface HeartbeatHost extends Host {
   readonly now: number
@@ -27,29 +25,20 @@ export class Heartbeats {
   readonly leases: Leases
   readonly #host: HeartbeatHost
   readonly #intervalMs: number
-  readonly #pauseMs: number
   /** What each member has applied, as last heard. */
   readonly #applied = new Map<MemberId, number>()
   #sentAt = -Infinity
   #wall = 0
-  #tickedAt: number
 
   constructor (host: HeartbeatHost, failureTimeoutMs: number) {
     this.#host = host
     this.leases = new Leases(host.now)
     this.#intervalMs = Math.min(HEARTBEAT_MS, failureTimeoutMs / 4)
-    this.#pauseMs = Math.min(PAUSE_MS, Math.max(failureTimeoutMs / 2, 100))
-    this.#tickedAt = host.now
   }
 
-  /** Returns false if this process did not run for a while before. */
-  onTick (wall: number): boolean {
-    const { now } = this.#host
-    const hasRun = now - this.#tickedAt < this.#pauseMs
-    this.#tickedAt = now
+  onTick (wall: number): void {
     this.#wall = wall
-    if (now - this.#sentAt >= this.#intervalMs) this.#beat()
-    return hasRun
+    if (this.#host.now - this.#sentAt >= this.#intervalMs) this.#beat()
   }
 
   /** Another view is installed: what was granted in the last one is void. */

@@ -12,8 +12,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'vote before the sync',
     file: 'lib/store/log-writer.ts',
-    find: 'if (operations.length > 0) await',
-    replace: 'this.#onPersisted((steps[steps.length - 1] as Step).id)\n        if (operations.length > 0) await'
+    find: 'if (operations.length > 0) {\n      const applied',
+    replace: 'this.#onPersisted((steps[steps.length - 1] as Step).id, this.#appliedDurably)\n    if (operations.length > 0) {\n      const applied'
   },
   {
     name: 'the log is not synced',
@@ -22,10 +22,22 @@ export const mutants: readonly Mutant[] = [
     replace: 'await this.#store.batch(operations, { sync: false })'
   },
   {
+    name: 'a forgotten promise',
+    file: 'lib/store/log-writer.ts',
+    find: 'if (vow !== null) operations.push(',
+    replace: 'if (vow !== null && vow.epoch === 1) operations.push('
+  },
+  {
     name: 'vote before the view is installed',
     file: 'lib/core/participant.ts',
     find: 'end: this.#end, installed: this.installed',
     replace: 'end: this.#host.tail.end.position, installed: true'
+  },
+  {
+    name: 'skip the cut',
+    file: 'lib/core/participant.ts',
+    find: 'if (message.common < end) this.#host.cut(message.common)',
+    replace: ''
   },
   {
     name: 'commit by a majority of the live',
@@ -37,19 +49,127 @@ export const mutants: readonly Mutant[] = [
     name: 'commit without waiting for any vote',
     file: 'lib/core/coordinator.ts',
     find: 'const votes = [this.#ownEnd]',
-    replace: 'const votes = [this.#ownEnd]\n    if (this.#ownEnd > 0) return this.#host.commit(this.#ownEnd)'
+    replace: 'const votes = [this.#ownEnd]\n    if (this.#ownEnd > 0) return this.#host.commit(this.#ownEnd, this.view)'
   },
   {
     name: 'lead again in the same epoch after a restart',
     file: 'lib/core/agreement.ts',
-    find: 'if (members[0] !== self) return\n',
-    replace: 'if (view !== null && view.coordinator === self && view.coordinatorStart !== start && view.epoch === promised) return this.#host.open({ ...view, coordinatorStart: start })\n    if (members[0] !== self) return\n'
+    find: 'if (known.coordinatorStart !== start) return true',
+    replace: 'if (known.coordinatorStart !== start) {\n        if (promised === known.epoch && !leads) this.#host.open({ ...known, coordinatorStart: start }, 0)\n        return promised > known.epoch\n      }'
   },
   {
     name: 'a promise that is told before it is durable',
     file: 'lib/core/core.ts',
     find: 'this.persist({ vow }, then)',
     replace: 'this.persist({ vow })\n    then()'
+  },
+  {
+    name: 'ignore the epoch: go on in the old view after a promise',
+    file: 'lib/core/core.ts',
+    find: '    this.#vow = vow\n    this.#leaveView()\n',
+    replace: '    this.#vow = vow\n'
+  },
+  {
+    name: 'two promises in one epoch',
+    file: 'lib/core/agreement.ts',
+    find: 'message.epoch > vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX',
+    replace: 'message.epoch >= vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX'
+  },
+  {
+    name: 'accept a view after a later promise',
+    file: 'lib/core/agreement.ts',
+    find: 'if (vow.epoch !== view.epoch || vow.to !== from || !sameMembers(vow.members, view.members)) return\n    this.#host.accept(view, () => {\n      if (this.#host.vow.epoch === view.epoch) this.',
+    replace: 'if (!sameMembers(vow.members, view.members)) return\n    this.#host.accept(view, () => {\n      this.'
+  },
+  {
+    name: 'a view that does not follow from the newest accepted',
+    file: 'lib/core/succession.ts',
+    find: 'accepted.epoch > (previous?.epoch ?? 0)) previous = accepted',
+    replace: 'accepted.epoch < (previous?.epoch ?? Infinity)) previous = accepted'
+  },
+  {
+    name: "a view without a survivor's promise",
+    file: 'lib/core/succession.ts',
+    find: 'return from !== null && intact && complete && installed >= from',
+    replace: 'return intact && complete && installed >= 0'
+  },
+  {
+    name: 'live in the last view taken for a survivor',
+    file: 'lib/core/succession.ts',
+    find: 'return from !== null && intact && complete && installed >= from',
+    replace: 'return from !== null && intact && complete && installed >= 0'
+  },
+  {
+    name: 'no since: a member that is admitted again believes that it survived',
+    file: 'lib/core/succession.ts',
+    find: 'since: survivors.includes(id) && previous !== null ? since(previous, id) as number : epoch',
+    replace: 'since: Math.min(epoch, 1)'
+  },
+  {
+    name: 'admission before catch-up is complete',
+    file: 'lib/core/succession.ts',
+    find: 'promise(candidacy, id).complete && !without.includes(id)',
+    replace: '!without.includes(id)'
+  },
+  {
+    name: 'a stale lease: commit before the leases of the excluded have passed',
+    file: 'lib/core/coordinator.ts',
+    find: 'if (this.#deposed || this.#host.now < this.#waitUntil) return',
+    replace: 'if (this.#deposed) return'
+  },
+  {
+    name: 'no full lease wait after a restart',
+    file: 'lib/core/leases.ts',
+    find: 'Math.max(this.#granted.get(holder) ?? 0, this.#unknownUntil) - now',
+    replace: '(this.#granted.get(holder) ?? 0) - now'
+  },
+  {
+    name: 'a lease by the monotonic clock alone',
+    file: 'lib/core/leases.ts',
+    find: 'return now < this.#asked.now + length && wall >= this.#asked.wall && wall < this.#asked.wall + length',
+    replace: 'return now < this.#asked.now + length && wall > -1'
+  },
+  {
+    name: 'consistent reads without a lease',
+    file: 'lib/core/core.ts',
+    find: "return lease === 'free' || lease === 'valid'",
+    replace: "return lease !== 'none'"
+  },
+  {
+    name: 'a lease that is granted after a promise of a later view',
+    file: 'lib/core/heartbeats.ts',
+    find: 'if (epoch === 0 || epoch < this.#host.vow.epoch) return',
+    replace: 'if (epoch === 0) return'
+  },
+  {
+    name: 'resolve although too few members have it',
+    file: 'lib/core/core.ts',
+    find: 'this.submissions.onAssured(Math.min(this.#assured, this.applied))',
+    replace: 'this.submissions.onAssured(this.applied)'
+  },
+  {
+    name: 'a copy that is complete at its first snapshot',
+    file: 'lib/core/catch-up.ts',
+    find: 'committed < copy.high || ',
+    replace: ''
+  },
+  {
+    name: 'a copy of a mixture: applies go on while a chunk is on its way',
+    file: 'lib/core/catch-up.ts',
+    find: 'if (!atRest || applied < committed) {',
+    replace: 'if (copy.after === null && (!atRest || applied < committed)) {'
+  },
+  {
+    name: 'the table of origins is not in copies',
+    file: 'lib/core/core.ts',
+    find: 'rows: [...this.#application.table.entries()]',
+    replace: 'rows: []'
+  },
+  {
+    name: 'truncation before the apply is synced',
+    file: 'lib/core/core.ts',
+    find: 'get syncedApplied (): number { return this.#durability.applied }',
+    replace: 'get syncedApplied (): number { return this.applied }'
   },
   {
     name: 'forget the number of a submission',
@@ -66,20 +186,20 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'read without waiting',
     file: 'lib/reads.ts',
-    find: 'return position <= core.applied ? null : this.#pending.add(position, deadline)',
-    replace: 'return position < 0 ? this.#pending.add(position, deadline) : null'
+    find: 'this.#isReadable(core) && positionOf(core) <= core.applied) return null',
+    replace: 'this.#isReadable(core)) return null'
   },
   {
     name: 'read while not readable',
     file: 'lib/core/core.ts',
-    find: 'return this.#view !== null && this.#complete && (this.#view.seeder === null || this.#seededApplied) && !this.#stopped',
-    replace: 'return !this.#stopped'
+    find: 'if (view === null || this.#vow.epoch !== view.epoch || !isLive(view, this.self)) return false',
+    replace: 'if (view === null) return true'
   },
   {
     name: 'a range read that does not wait',
-    file: 'lib/core/core.ts',
-    find: 'return this.pending.empty ? 0 : lastTouching(this.tail.after(this.#applied), inRange)',
-    replace: 'return Math.min(0, lastTouching(this.tail.after(this.#applied), inRange))'
+    file: 'lib/core/log.ts',
+    find: 'return this.pending.empty ? 0 : lastTouching(this.tail.after(this.tail.base), inRange)',
+    replace: 'return Math.min(0, lastTouching(this.tail.after(this.tail.base), inRange))'
   },
   {
     name: 'a read of several keys that waits for the first only',
@@ -90,20 +210,20 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'apply before the commit',
     file: 'lib/core/core.ts',
-    find: 'const through = Math.min(this.#committed, this.#durableEnd)',
-    replace: 'const through = this.#durableEnd'
+    find: 'const through = Math.min(this.#log.committed, this.#log.durableEnd,',
+    replace: 'const through = Math.min(this.#log.durableEnd,'
   },
   {
     name: 'a definite rejection that is told too early',
     file: 'lib/core/submissions.ts',
-    find: "{ outcome: 'unknown', why: 'timeout', transaction",
-    replace: "{ outcome: 'aborted', why: 'timeout', transaction"
+    find: "this.#tell(submission, { outcome: 'unknown', why: 'timeout', transaction: this.#name(submission) })\n      }\n      if (now",
+    replace: "this.#tell(submission, { outcome: 'aborted', why: 'timeout', transaction: this.#name(submission) })\n      }\n      if (now"
   },
   {
     name: 'abort what was submitted when the node stops',
     file: 'lib/core/submissions.ts',
-    find: "{ outcome: 'unknown', why, transaction",
-    replace: "{ outcome: 'aborted', why, transaction"
+    find: "this.#tell(submission, { outcome: 'unknown', why, transaction: this.#name(submission) })\n      // Nobody",
+    replace: "this.#tell(submission, { outcome: 'aborted', why, transaction: this.#name(submission) })\n      // Nobody"
   },
   {
     name: 'resolve when the coordinator has the write',
@@ -126,7 +246,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a founder without data that does not wait for those of the others',
     file: 'lib/core/core.ts',
-    find: '(this.#view.seeder === null || this.#seededApplied) && !this.#stopped',
-    replace: '!this.#stopped'
+    find: ' || (view.seeder !== null && !this.seeded)) return false',
+    replace: ') return false'
   }
 ]

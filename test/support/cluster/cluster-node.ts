@@ -2,7 +2,11 @@ import { fork, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Failure, NodeConfig, NodeMethod, NodeMethods, Reply } from './messages.ts'
+import type { ReplicatorStats } from '../../../index.ts'
+import type { Failure, NodeConfig, NodeMethod, NodeMethods, Reply, SyncPhase } from './messages.ts'
+
+/** The events after which statistics may be others. */
+const CHANGES = ['ready', 'notready', 'view', 'sync']
 
 const SCRIPT = fileURLToPath(new URL('node-process.ts', import.meta.url))
 
@@ -38,7 +42,7 @@ interface Waiting {
 
 /**
  * One node of a cluster: a directory, an address, and at most one process at a time. Emits `'up'` when the process
- * listens, and the events of its replicator under `'replicator:<name>'`.
+ * listens, the events of its replicator under `'replicator:<name>'`, and `'halted'` when the process has frozen itself.
  */
 export class ClusterNode extends EventEmitter {
   readonly config: NodeConfig
@@ -65,9 +69,9 @@ export class ClusterNode extends EventEmitter {
   }
 
   /** Starts the process. Resolves when it listens. */
-  async start (): Promise<void> {
+  async start (options: { haltAt?: SyncPhase } = {}): Promise<void> {
     if (this.#child !== null) throw new Error(`${this.name} is running`)
-    const child = fork(SCRIPT, [JSON.stringify(this.config)], {
+    const child = fork(SCRIPT, [JSON.stringify({ ...this.config, ...options })], {
       execArgv: ['--import', 'tsx'],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc']
@@ -113,9 +117,13 @@ export class ClusterNode extends EventEmitter {
   /** Freezes the process. Its sockets stay open. */
   stop (): void {
     if (this.#child === null || this.#guard !== null) return
-    // A frozen process cannot see that its parent is gone. A shell can: its input ends.
-    this.#guard = spawn('sh', ['-c', `read -r _; kill -KILL ${this.#child.pid}`], { stdio: ['pipe', 'ignore', 'ignore'] })
+    this.#watch(this.#child)
     this.#child.kill('SIGSTOP')
+  }
+
+  /** A frozen process cannot see that its parent is gone. A shell can: its input ends. */
+  #watch (child: ChildProcess): void {
+    this.#guard = spawn('sh', ['-c', `read -r _; kill -KILL ${child.pid}`], { stdio: ['pipe', 'ignore', 'ignore'] })
   }
 
   cont (): void {
@@ -149,6 +157,23 @@ export class ClusterNode extends EventEmitter {
     if (status === 'ready') await changed
   }
 
+  /** Resolves with the first statistics of which this is true: asked at once, and after each event of the replicator. */
+  async whenStats (isDue: (stats: ReplicatorStats) => boolean): Promise<ReplicatorStats> {
+    for (;;) {
+      const abort = new AbortController()
+      const changed = Promise.race(CHANGES.map((name) => once(this, `replicator:${name}`, { signal: abort.signal })))
+      // What is not waited for any more rejects.
+      changed.catch(() => {})
+      try {
+        const stats = await this.call('stats')
+        if (isDue(stats)) return stats
+        await changed
+      } finally {
+        abort.abort()
+      }
+    }
+  }
+
   #onReply (reply: Reply): void {
     switch (reply.type) {
       case 'listening':
@@ -157,6 +182,16 @@ export class ClusterNode extends EventEmitter {
         break
       case 'event':
         this.emit(`replicator:${reply.name}`)
+        break
+      case 'view':
+        this.emit('replicator:view', reply.view)
+        break
+      case 'sync':
+        this.emit('replicator:sync', reply.progress)
+        break
+      case 'halting':
+        if (this.#child !== null && this.#guard === null) this.#watch(this.#child)
+        this.emit('halted')
         break
       case 'result':
         this.#waiting.get(reply.id)?.resolve(reply.value)

@@ -1,16 +1,23 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Test } from 'tape'
+import type { ReplicatorOptions } from '../../../index.ts'
 import { ClusterNode } from './cluster-node.ts'
 import { freePorts } from './free-ports.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 
+/** A test, or whatever else says when it is over. */
+export interface Lifetime {
+  teardown (callback: () => Promise<void>): void
+}
+
 export interface ClusterOptions {
   names?: readonly string[]
   /** Options for every replicator, beside `name`, `host`, `port` and `peers`. */
-  replicator?: Record<string, unknown>
-  /** Nodes reach each other through proxies that can be cut. They then do not know their own addresses. */
+  replicator?: ReplicatorOptions
+  /** The same for single nodes. */
+  each?: Record<string, ReplicatorOptions>
+  /** Nodes reach each other through proxies that can be cut, one for each direction. */
   proxies?: boolean
 }
 
@@ -25,6 +32,7 @@ export class Cluster {
   readonly directory: string
   /** By the names of the one who dials and the one who is dialled, as `a>b`. */
   readonly proxies: ReadonlyMap<string, TcpProxy>
+  readonly #names = new Map<string, string>()
 
   constructor (nodes: readonly ClusterNode[], directory: string, proxies: ReadonlyMap<string, TcpProxy>) {
     this.nodes = nodes
@@ -41,15 +49,48 @@ export class Cluster {
   /** Resolves when all nodes say that they are ready. */
   async ready (): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.call('ready')))
+    if (this.#names.size > 0) return
+    for (const node of this.nodes) this.#names.set((await node.call('stats')).id, node.name)
+  }
+
+  /** The name of a node, by its id in the cluster; once all have been ready. */
+  nameOf (id: string): string {
+    return this.#names.get(id) ?? id
+  }
+
+  /** The node that orders the writes, by what this one knows. */
+  async coordinatorOf (node: ClusterNode): Promise<ClusterNode> {
+    const { coordinator } = await node.whenStats(({ coordinator }) => coordinator !== null)
+    return this.node(this.nameOf(coordinator?.id ?? ''))
+  }
+
+  /** Resolves once these nodes are live by what the others know, all of them, and say so themselves. */
+  async whenLive (names: readonly string[], witness: ClusterNode): Promise<void> {
+    const { epoch } = await witness.whenStats(({ live, epoch }) => {
+      return epoch > 0 && names.every((name) => live.some((id) => this.nameOf(id) === name))
+    })
+    for (const name of names) {
+      const node = this.node(name)
+      await node.whenStats((stats) => stats.epoch >= epoch)
+      await node.call('ready')
+    }
   }
 
   /** Cuts all connections between nodes of different groups. Names that are in no group are alone. */
   partition (...groups: ReadonlyArray<readonly string[]>): void {
-    for (const [path, proxy] of this.proxies) {
+    for (const [proxy, isOpen] of this.#between(groups)) isOpen ? proxy.heal() : proxy.cut()
+  }
+
+  /** The same, but nobody is told: what is sent is held up until the cluster is healed. */
+  silence (...groups: ReadonlyArray<readonly string[]>): void {
+    for (const [proxy, isOpen] of this.#between(groups)) isOpen ? proxy.heal() : proxy.freeze()
+  }
+
+  #between (groups: ReadonlyArray<readonly string[]>): Array<[proxy: TcpProxy, isOpen: boolean]> {
+    return [...this.proxies].map(([path, proxy]) => {
       const [from, to] = path.split('>') as [string, string]
-      if (groups.some((group) => group.includes(from) && group.includes(to))) proxy.heal()
-      else proxy.cut()
-    }
+      return [proxy, groups.some((group) => group.includes(from) && group.includes(to))]
+    })
   }
 
   heal (): void {
@@ -65,7 +106,7 @@ export class Cluster {
 }
 
 /** Makes a cluster that lives as long as the test. No process is started yet. */
-export async function createCluster (t: Test, options: ClusterOptions = {}): Promise<Cluster> {
+export async function createCluster (t: Lifetime, options: ClusterOptions = {}): Promise<Cluster> {
   const names = options.names ?? ['a', 'b', 'c']
   const directory = await mkdtemp(join(tmpdir(), 'quorum-level-'))
   const ports = await freePorts(names.length)
@@ -86,13 +127,17 @@ export async function createCluster (t: Test, options: ClusterOptions = {}): Pro
     port,
     location: join(directory, name),
     entry: ENTRY,
+    // Nodes tell each other the addresses of third ones: each must go its own way there, wherever it has the address from.
+    detours: addresses.flatMap((peer) => {
+      const proxy = proxies.get(`${name}>${peer.name}`)
+      return proxy === undefined ? [] : [{ port: peer.port, through: proxy.address.port }]
+    }),
     replicator: {
-      // An address that others could hear of would lead around the proxies.
-      ...(options.proxies === true ? {} : { host, port }),
-      peers: addresses.filter((peer) => peer.name !== name).map((peer) => {
-        return proxies.get(`${name}>${peer.name}`)?.address ?? { host: peer.host, port: peer.port }
-      }),
-      ...options.replicator
+      host,
+      port,
+      peers: addresses.filter((peer) => peer.name !== name).map(({ host, port }) => ({ host, port })),
+      ...options.replicator,
+      ...options.each?.[name]
     }
   }))
 
@@ -102,7 +147,7 @@ export async function createCluster (t: Test, options: ClusterOptions = {}): Pro
 }
 
 /** The same, with all processes started and listening. */
-export async function startCluster (t: Test, options: ClusterOptions = {}): Promise<Cluster> {
+export async function startCluster (t: Lifetime, options: ClusterOptions = {}): Promise<Cluster> {
   const cluster = await createCluster(t, options)
   await Promise.all(cluster.nodes.map((node) => node.start()))
   return cluster

@@ -1,5 +1,6 @@
 import type { Change, KeyRange, Operation } from '../check/history.ts'
 import type { Random } from '../check/random.ts'
+import { BULK } from './bulk.ts'
 import type { ClusterNode } from './cluster-node.ts'
 import { RemoteError } from './cluster-node.ts'
 
@@ -8,6 +9,9 @@ export interface LoadOptions {
   clientsPerNode: number
   keys: readonly string[]
 }
+
+/** All that a history tells of. */
+export const EVERYTHING: KeyRange = { lt: BULK }
 
 type Request =
   | { kind: 'put', key: string, value: string }
@@ -98,7 +102,7 @@ export class Load {
     }
     if (dice < 0.8) return { kind: 'get', key }
     if (dice < 0.92) return { kind: 'getMany', keys: random.sample(keys, random.integer(2, 4)) }
-    return { kind: 'range', range: random.next() < 0.5 ? {} : { gte: key } }
+    return { kind: 'range', range: random.next() < 0.5 ? EVERYTHING : { ...EVERYTHING, gte: key } }
   }
 
   #record (operation: Operation): void {

@@ -1,4 +1,8 @@
+import type { ReplicaDigest, ReplicatorStats, SyncProgress, ViewInfo } from '../../../index.ts'
 import type { Change, KeyRange } from '../check/history.ts'
+import type { Bulk } from './bulk.ts'
+
+export type SyncPhase = SyncProgress['phase']
 
 /** What a node process is told at its start, as JSON in its first argument. */
 export interface NodeConfig {
@@ -9,8 +13,12 @@ export interface NodeConfig {
   port: number
   /** Options of the replicator, `peers` included. */
   replicator: Record<string, unknown>
+  /** Whoever is to be dialled at this port is dialled at that one instead. */
+  detours: ReadonlyArray<{ port: number, through: number }>
   /** The module that exports `Replicator`: the source, or a build of it. */
   entry: string
+  /** The first time that it catches up in this way, the process freezes itself: in the middle, however fast it is. */
+  haltAt?: SyncPhase
 }
 
 /** What the parent can ask of a node process. All keys and values are utf8. */
@@ -22,10 +30,14 @@ export interface NodeMethods {
   get (key: string): string | null
   getMany (keys: readonly string[]): Array<string | null>
   range (range: KeyRange): Array<[key: string, value: string]>
+  /** Puts many entries that nobody else writes, see `bulk.ts`. Resolves once all are acknowledged. */
+  fill (bulk: Bulk): void
   /** Resolves once the replicator is ready. */
   ready (): void
-  stats (): NodeStats
-  digest (): NodeDigest
+  stats (): ReplicatorStats
+  digest (): ReplicaDigest
+  /** The most memory that the process has had, in bytes. */
+  peakMemory (): number
   /** All of the user's data, as bytes. */
   dump (): Array<[key: Uint8Array, value: Uint8Array]>
   /** How often each event of the replicator was emitted so far. */
@@ -37,26 +49,6 @@ export interface NodeMethods {
 }
 
 export type NodeMethod = keyof NodeMethods
-
-export interface NodeStats {
-  id: string
-  name: string
-  status: string
-  epoch: number
-  end: number
-  committed: number
-  applied: number
-  isCoordinator: boolean
-  pendingWrites: number
-  queuedWrites: number
-}
-
-export interface NodeDigest {
-  position: number
-  entries: number
-  data: string
-  log: string
-}
 
 export interface Request {
   id: number
@@ -75,5 +67,9 @@ export interface Failure {
 export type Reply =
   | { type: 'listening' }
   | { type: 'event', name: string }
+  | { type: 'view', view: ViewInfo }
+  | { type: 'sync', progress: SyncProgress }
+  /** The process is about to freeze itself. */
+  | { type: 'halting' }
   | { type: 'result', id: number, value: unknown }
   | { type: 'failure', id: number, error: Failure }

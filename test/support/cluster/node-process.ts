@@ -1,7 +1,10 @@
 /** One node of a cluster in a process of its own, told what to do by its parent. */
+import { connect } from 'node:net'
 import { ClassicLevel } from 'classic-level'
-import type { Failure, NodeConfig, NodeMethod, Reply, Request } from './messages.ts'
 import type { Change, KeyRange } from '../check/history.ts'
+import { bulkKey, bulkValue } from './bulk.ts'
+import type { Bulk } from './bulk.ts'
+import type { Failure, NodeConfig, NodeMethod, Reply, Request } from './messages.ts'
 
 const EVENTS = ['ready', 'notready', 'connect', 'disconnect', 'reconnect', 'fail', 'closed'] as const
 
@@ -10,7 +13,9 @@ const { Replicator } = await import(config.entry) as typeof import('../../../ind
 type Options = NonNullable<Parameters<typeof Replicator>[1]>
 
 const db = new ClassicLevel<string, string>(config.location, { keyEncoding: 'utf8', valueEncoding: 'utf8' })
-const replicator = Replicator(db, { ...config.replicator, name: config.name } as Options)
+const detours = new Map(config.detours.map(({ port, through }) => [port, through]))
+const transport = detours.size === 0 ? {} : { transport: (port: number, host: string) => connect(detours.get(port) ?? port, host) }
+const replicator = Replicator(db, { ...config.replicator, ...transport, name: config.name } as Options)
 const counts: Record<string, number> = {}
 const running = new Set<Promise<unknown>>()
 
@@ -27,6 +32,17 @@ for (const name of EVENTS) {
   })
 }
 
+replicator.on('view', (view) => { send({ type: 'view', view }) })
+
+let halted = false
+replicator.on('sync', (progress) => {
+  send({ type: 'sync', progress })
+  if (progress.phase !== config.haltAt || halted) return
+  halted = true
+  // Not before the parent can know of it.
+  process.send?.({ type: 'halting' } satisfies Reply, undefined, undefined, () => { process.kill(process.pid, 'SIGSTOP') })
+})
+
 const methods: Record<NodeMethod, (...args: never[]) => unknown> = {
   put: (key: string, value: string) => db.put(key, value),
   del: (key: string) => db.del(key),
@@ -37,9 +53,11 @@ const methods: Record<NodeMethod, (...args: never[]) => unknown> = {
   get: async (key: string) => await db.get(key) ?? null,
   getMany: async (keys: string[]) => (await db.getMany(keys)).map((value) => value ?? null),
   range: (range: KeyRange) => db.iterator(range).all(),
+  fill,
   ready: async () => { await replicator.ready() },
   stats: () => replicator.stats(),
   digest: () => replicator.digest(),
+  peakMemory: () => process.resourceUsage().maxRSS * 1024,
   dump: () => db.iterator({ keyEncoding: 'view', valueEncoding: 'view' }).all(),
   events: () => counts,
   close: async () => {
@@ -72,6 +90,17 @@ async function answer (id: number, method: NodeMethod, args: unknown[]): Promise
   }
   // The channel keeps the process alive; from here on only what was left open can.
   if (closing && (method === 'close' || method === 'closeAbruptly')) process.disconnect()
+}
+
+async function fill ({ first, count, bytes }: Bulk): Promise<void> {
+  let next = first
+  const one = async (): Promise<void> => {
+    while (next < first + count) {
+      const number = next++
+      await db.put(bulkKey(number), bulkValue(number, bytes))
+    }
+  }
+  await Promise.all(Array.from({ length: 256 }, one))
 }
 
 function failureFrom (error: unknown): Failure {

@@ -1,21 +1,27 @@
-import { numberOf } from '../../../lib/store/layout.ts'
+import { baseKey, decodeBase, logEnd, logStart, numberOf } from '../../../lib/store/layout.ts'
+import { compareKeys } from '../../../lib/store/keys.ts'
 import { decodeOperations } from '../../../lib/wire/operations.ts'
 import { decodeGroup } from '../../../lib/wire/group.ts'
 import type { LogEntry } from '../check/history.ts'
 import type { Disk } from './read-disk.ts'
 
-/** The kind of reserved key under which the log lies, in the byte after the reserved prefix. */
-const LOG_KIND = 16
-const PREFIX_LENGTH = 8
+/** The position up to which the log is truncated; 0 if it is complete. */
+export function readLogBase (disk: Disk): number {
+  const base = disk.reserved.find(([key]) => compareKeys(key, baseKey) === 0)
+  return base === undefined ? 0 : decodeBase(base[1]).position
+}
 
 /** The log records on a disk, as they are, by the position of their first entry. */
 export function readLogRecords (disk: Disk): Array<[position: number, record: Uint8Array]> {
+  const base = readLogBase(disk)
   return disk.reserved
-    .filter(([key]) => key[PREFIX_LENGTH] === LOG_KIND)
-    .map(([key, record]) => [numberOf(key), record])
+    .filter(([key]) => compareKeys(key, logStart) >= 0 && compareKeys(key, logEnd) < 0)
+    .map(([key, record]): [number, Uint8Array] => [numberOf(key), record])
+    // Before that, something may be left over from a truncation.
+    .filter(([position]) => position > base)
 }
 
-/** The writes in the log, in order. Entries of other kinds are left out. */
+/** The writes in the log, from where it begins, in order. Entries of other kinds are left out. */
 export function readLogEntries (disk: Disk): LogEntry[] {
   const entries: LogEntry[] = []
   for (const [, record] of readLogRecords(disk)) {
