@@ -64,6 +64,8 @@ export class CatchUp {
   #caughtUp = false
   #total = 0
   #copied = 0
+  /** How many bytes are still to be copied; 0 if that is not known. */
+  #left = 0
   #verifying: Verification | null = null
 
   constructor (host: CatchUpHost, patienceMs: number) {
@@ -90,7 +92,7 @@ export class CatchUp {
     const source = this.#source
     if (source === null) return null
     if (this.#verifying !== null) return { phase: 'verify', done: applied, total: this.#verifying.position, source }
-    if (copy !== null) return { phase: 'copy', done: this.#copied, total: copy.after === null ? this.#copied : 0, source }
+    if (copy !== null) return { phase: 'copy', done: this.#copied, total: copy.after !== null && this.#left === 0 ? 0 : this.#copied + this.#left, source }
     if (this.#total === 0) return null
     return { phase: 'log', done: Math.min(tail.end.position, this.#total), total: this.#total, source }
   }
@@ -167,11 +169,12 @@ export class CatchUp {
     this.#host.reset(base, seeded, rows)
   }
 
-  onChunk (from: MemberId, { after, through, high, entries }: Message & { type: 'chunk' }): void {
+  onChunk (from: MemberId, { after, through, high, left, entries }: Message & { type: 'chunk' }): void {
     const { copy } = this.#host
     if (!this.#answers(from, 'copy')) return
     if (copy === null || copy.after === null || !sameBytes(copy.after, after)) return
     this.#waiting = 'disk'
+    this.#left = left
     for (const [key, value] of entries) this.#copied += key.byteLength + value.byteLength
     this.#host.restore({ after, through, entries, copy: { after: through, high: Math.max(copy.high, high) } })
     this.#fetchNext = true

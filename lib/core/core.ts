@@ -378,9 +378,11 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
         this.#restoring = false
         this.#catchUp.onRestored()
         break
-      case 'chunk':
-        this.#source.onChunk(input.to, input.after, input.through, input.entries)
+      case 'chunk': {
+        const { type, to, ...chunk } = input
+        this.#source.onChunk(to, chunk)
         break
+      }
       case 'digested':
         this.#source.onDigested(input.position, input.digest)
         this.#catchUp.onDigested(input.position, input.digest)

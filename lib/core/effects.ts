@@ -83,7 +83,7 @@ export type Input =
   | { readonly type: 'persisted', readonly id: number, readonly applied: number }
   | { readonly type: 'applied', readonly through: number }
   | { readonly type: 'restored' }
-  | { readonly type: 'chunk', readonly to: MemberId, readonly after: Uint8Array, readonly through: Uint8Array | null, readonly entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]> }
+  | { readonly type: 'chunk', readonly to: MemberId, readonly after: Uint8Array, readonly through: Uint8Array | null, readonly left: number, readonly entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]> }
   /** Empty: this store cannot give one. */
   | { readonly type: 'digested', readonly position: number, readonly digest: string }
   | { readonly type: 'loaded', readonly to: MemberId, readonly from: number, readonly groups: readonly Group[] }

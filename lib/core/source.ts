@@ -87,8 +87,8 @@ export class Source {
     }
   }
 
-  onChunk (peer: MemberId, after: Uint8Array, through: Uint8Array | null, entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]>): void {
-    this.#host.send(peer, { type: 'chunk', after, through, high: this.#host.applying, entries })
+  onChunk (peer: MemberId, chunk: Omit<Message & { type: 'chunk' }, 'type' | 'high'>): void {
+    this.#host.send(peer, { type: 'chunk', ...chunk, high: this.#host.applying })
   }
 
   onDigested (position: number, digest: string): void {

@@ -16,6 +16,8 @@ export interface DataChunk {
   readonly entries: readonly DataEntry[]
   /** The last key; null if these are the last entries. */
   readonly through: Uint8Array | null
+  /** About how many bytes follow; 0 if that is not known. */
+  readonly left: number
 }
 
 /** Reads the user's entries after a key (empty: from the very first), until they take `bytesMax` bytes; at least one. */
@@ -27,11 +29,11 @@ export async function readChunk (store: Store, after: Uint8Array, bytesMax: numb
       const last = entries[entries.length - 1]?.[0]
       bytes += key.byteLength + value.byteLength + ENTRY_BYTES
       // A key may be empty, but a chunk does not end there: the next would begin with it again.
-      if (last !== undefined && last.byteLength > 0 && bytes > bytesMax) return { entries, through: last }
+      if (last !== undefined && last.byteLength > 0 && bytes > bytesMax) return { entries, through: last, left: await store.sizeAfter(last) }
       entries.push([key, value])
     }
   }
-  return { entries, through: null }
+  return { entries, through: null, left: 0 }
 }
 
 /**

@@ -6,6 +6,7 @@ import type { NativeFormat } from './formats.ts'
 import type { ByteRange } from './gate.ts'
 import type { PrivateIterator, PrivateLevel, PrivateOperation, PrivateRangeOptions } from './private-api.ts'
 import type { Store } from './store.ts'
+import { RESERVED } from './keys.ts'
 import { concat } from './formats.ts'
 import { rootRange } from './ranges.ts'
 
@@ -72,6 +73,14 @@ export class RawStore implements Store {
     this.assertUsable()
     const value = await this.#raw._get(this.#rootKey(key), this.#formats)
     return value as Uint8Array | undefined
+  }
+
+  async sizeAfter (key: Uint8Array): Promise<number> {
+    this.assertUsable()
+    // An addition of some stores, of which LevelDB's is one; not part of abstract-level.
+    const { approximateSize } = this.#root as { approximateSize?: (start: Uint8Array, end: Uint8Array, options: object) => Promise<number> }
+    if (typeof approximateSize !== 'function') return 0
+    return await approximateSize.call(this.#root, this.#rootKey(key), this.#rootKey(RESERVED), { keyEncoding: this.#native.format })
   }
 
   /** The snapshot is taken in the turn in which iterating begins. */

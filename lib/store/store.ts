@@ -12,6 +12,8 @@ export interface Store {
   get (key: Uint8Array): Promise<Uint8Array | undefined>
   /** Whether each `entries()` and `keys()` reads from one snapshot, taken in the turn in which iterating begins. */
   readonly snapshots: boolean
+  /** About how many bytes the user's entries after a key take; 0 if the store cannot tell. */
+  sizeAfter (key: Uint8Array): Promise<number>
   /** In key order, in chunks of at most `size` entries, from one snapshot where the store has them. */
   entries (range: ByteRange, size?: number): AsyncIterable<Array<[key: Uint8Array, value: Uint8Array]>>
   /** Only the keys, at most `limit` of them. */

@@ -149,10 +149,11 @@ export function readRows (reader: ByteReader): Array<[number, OriginRow]> {
   return rows
 }
 
-export function writeChunk (writer: ByteWriter, { after, through, high, entries }: Chunk): void {
+export function writeChunk (writer: ByteWriter, { after, through, high, left, entries }: Chunk): void {
   writer.bytes(after)
   writer.optionalBytes(through)
   writer.varint(high)
+  writer.varint(left)
   writer.varint(entries.length)
   for (const [key, value] of entries) {
     writer.bytes(key)
@@ -164,6 +165,7 @@ export function readChunk (reader: ByteReader): Chunk {
   const after = reader.bytes()
   const through = reader.optionalBytes()
   const high = reader.varint()
+  const left = reader.varint()
   if (through !== null && compareBytes(through, after) <= 0) reader.fail('an empty range of keys')
 
   const count = reader.count(2)
@@ -180,7 +182,7 @@ export function readChunk (reader: ByteReader): Chunk {
     previous = key
   }
   if (through !== null && compareBytes(previous, through) > 0) reader.fail('keys beyond the range')
-  return { after, through, high, entries }
+  return { after, through, high, left, entries }
 }
 
 export function writeWrites (writer: ByteWriter, writes: readonly SubmittedWrite[]): void {

@@ -60,11 +60,12 @@ class Disk {
   }
 
   /** Some entries after a key. */
-  chunk (after: Uint8Array, size: number): { entries: Array<[Uint8Array, Uint8Array]>, through: Uint8Array | null } {
+  chunk (after: Uint8Array, size: number): { entries: Array<[Uint8Array, Uint8Array]>, through: Uint8Array | null, left: number } {
     const keys = [...this.data.keys()].filter(key => key > text(after)).sort()
     const taken = keys.slice(0, size)
     return {
       entries: taken.map(key => [bytes(key), bytes(this.data.get(key) as string)]),
+      left: keys.length - taken.length,
       through: taken.length < keys.length ? bytes(taken[taken.length - 1] as string) : null
     }
   }

@@ -25,7 +25,7 @@ function keysOf ({ entries, through }: DataChunk): [keys: string[], through: str
   return [entries.map(([key]) => Buffer.from(key).toString()), through === null ? null : Buffer.from(through).toString()]
 }
 
-function restoreOf (after: Uint8Array, { entries, through }: DataChunk, high = 5): Effect & { type: 'restore' } {
+function restoreOf (after: Uint8Array, { entries, through }: Omit<DataChunk, 'left'>, high = 5): Effect & { type: 'restore' } {
   return { type: 'restore', after, through, entries, copy: { after: through, high } }
 }
 

@@ -54,6 +54,7 @@ export class RecordingStore implements Store {
 
   get (key: Uint8Array): Promise<Uint8Array | undefined> { return this.#store.get(key) }
   entries: Store['entries'] = (range, size) => this.#store.entries(range, size)
+  sizeAfter (key: Uint8Array): Promise<number> { return this.#store.sizeAfter(key) }
   keys: Store['keys'] = (range, options) => this.#store.keys(range, options)
 }
 
