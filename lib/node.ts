@@ -89,6 +89,8 @@ export class Node implements LinkOwner {
   #wasView: View | null = null
   #progress: Progress | null = null
   #conflict = ''
+  /** The next start can rely on the log, whatever happens. */
+  #markedIntact = false
 
   constructor (store: Store, network: Network, settings: Settings, env: Environment, events: NodeEvents) {
     this.#store = store
@@ -120,16 +122,17 @@ export class Node implements LinkOwner {
   }
 
   async #recover (): Promise<void> {
-    const { identity, recovered: found } = await recover(this.#store)
+    const { identity, recovered } = await recover(this.#store)
     if (this.#stopping) return
 
     this.#id = identity?.id ?? toHex(this.#env.randomBytes(16))
     this.#start = (identity?.start ?? 0) + 1
     // Synced, so that all that the store recovered is durable before this node tells anybody of it.
-    await this.#store.batch(startBatch({ id: this.#id, start: this.#start }), { sync: true })
-    if (this.#stopping) return
     const sync = this.#settings.durability === 'disk'
-    const recovered = { ...found, intact: sync || found.intact }
+    // As long as everything is synced, a crash takes nothing.
+    await this.#store.batch(startBatch({ id: this.#id, start: this.#start }, sync && recovered.intact), { sync: true })
+    if (this.#stopping) return
+    this.#markedIntact = sync && recovered.intact
 
     const config: CoreConfig = {
       self: this.#id,
@@ -185,9 +188,14 @@ export class Node implements LinkOwner {
     await this.#markIntact()
   }
 
+  /** What an earlier run without syncs may have lost is there again. */
+  #applyIntact (): void {
+    this.#read(this.#store.batch(intactBatch(), { sync: true }), () => {})
+  }
+
   /** The next start may rely on the log, however it was written: all of it is durable, and nothing follows. */
   async #markIntact (): Promise<void> {
-    if (this.#core?.intact !== true || this.#failure !== null || this.#abandoned) return
+    if (this.#markedIntact || this.#core?.intact !== true || this.#failure !== null || this.#abandoned) return
     try {
       await this.#store.batch(intactBatch(), { sync: true })
     } catch (error) {
@@ -380,6 +388,10 @@ export class Node implements LinkOwner {
     if (core === null) return
 
     this.#reads.onChange()
+    if (core.intact && !this.#markedIntact && this.#settings.durability === 'disk') {
+      this.#markedIntact = true
+      this.#applyIntact()
+    }
     const { known, progress } = core
     if (known !== null && known !== this.#wasView) {
       this.#wasView = known

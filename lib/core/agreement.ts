@@ -347,7 +347,7 @@ export class Agreement {
     if (!all && !isLive(known, self)) return
 
     if (!this.#isPatient(promised, known, reachable)) return
-    const without = known.live.map(({ id }) => id).filter(id => !reachable.includes(id) || this.#host.stalled.includes(id))
+    const without = known.leaseFree ? [] : known.live.map(({ id }) => id).filter(id => !reachable.includes(id) || this.#host.stalled.includes(id))
     this.#start(known.members, reachable.filter(id => !without.includes(id)), without, known.cluster, known.seeder)
   }
 

@@ -73,6 +73,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   #intact: boolean
   #copy: CopyState | null
   #restoring = false
+  /** Since when an apply, or a piece of a copy, is being written; null if none is. */
+  #busySince: number | null = null
   /** Everything up to here was committed in a view with as many members as the callers of this node ask for. */
   #assured = 0
   /** Since when entries are pending and the committed point stands still; null if it does not. */
@@ -166,8 +168,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   /** False while this node can take no part: it stops, or its store does not get on. */
   get fit (): boolean {
-    const { since } = this.#durability
-    return !this.#stopped && (since === null || this.#now - since < this.#stallMs)
+    const hangs = (since: number | null): boolean => since !== null && this.#now - since >= this.#stallMs
+    return !this.#stopped && !hangs(this.#durability.since) && !hangs(this.#busySince)
   }
 
   get founding (): Founding {
@@ -330,6 +332,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   restore (effect: { after: Uint8Array, through: Uint8Array | null, entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]>, copy: CopyState }): void {
     this.#restoring = true
+    this.#busySince = this.#now
     this.#copy = effect.copy
     this.emit({ type: 'restore', ...effect })
   }
@@ -376,6 +379,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
         break
       case 'restored':
         this.#restoring = false
+        this.#busySince = null
         this.#catchUp.onRestored()
         break
       case 'chunk': {
@@ -469,6 +473,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     // Without a promise of this very epoch, nobody is live in it.
     if (this.#known?.epoch !== view.epoch || this.#vow.epoch !== view.epoch || !isLive(view, this.self) || !this.complete) return
     this.#participant = new Participant(this, view, this.#view?.epoch === view.epoch)
+    // It has its time from here on.
+    this.#stuckSince = null
   }
 
   #onDown (peer: MemberId): void {
@@ -492,7 +498,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.agreement.evaluate()
     if (this.#isBehind) this.#catchUp.go()
     const { known } = this
-    if (known === null || !this.complete) return
+    // Until the founders' data are in the log, the seeder's own are the only ones: it never needs a copy.
+    if (known === null || !this.complete || (known.seeder !== null && !this.seeded)) return
     this.#log.truncate(this.#heartbeats.appliedBy(known.members), this.#heartbeats.appliedBy([this.self, ...known.live.map(({ id }) => id)]))
   }
 
@@ -503,6 +510,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   #onApplied (through: number): void {
     assert(through === this.#application.at, 'one apply at a time')
+    this.#busySince = null
     const groups = this.#application.done(this.tail)
     for (const group of groups) group.entries.forEach((entry, i) => { this.submissions.onApplied(group.first + i, entry) })
     this.#log.onApplied(groups)
@@ -519,10 +527,12 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.#coordinator?.forgive()
     this.#durability.forgive(this.#now)
     if (this.#stuckSince !== null) this.#stuckSince = this.#now
+    if (this.#busySince !== null) this.#busySince = this.#now
   }
 
   #enter (view: View): void {
     this.#view = view
+    this.#stuckSince = null
     this.#heartbeats.onEntered()
   }
 
@@ -561,7 +571,9 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     // Never before the append is durable: an apply that survived its log entries would be a log with a hole.
     const through = Math.min(this.#log.committed, this.#log.durableEnd, this.#catchUp.applyLimit ?? Infinity)
     const apply = this.#application.next(this.tail, through)
-    if (apply !== null) this.emit(apply)
+    if (apply === null) return
+    this.#busySince = this.#now
+    this.emit(apply)
   }
 
   /** The newest view goes on without this node. */

@@ -140,7 +140,11 @@ export class Submissions {
   /** This node's log was replaced by a copy. `highest`: of our numbers at its beginning; null if our id is not in the table. */
   onCopied (highest: number | null): void {
     for (const submission of this.#undecided.values()) {
-      if (highest !== null && submission.number > highest) continue
+      if (highest !== null && submission.number > highest) {
+        // Whatever held it is gone.
+        submission.logged = false
+        continue
+      }
       // Its entry, if it has one, is not in this log.
       this.#settle(submission, { outcome: 'unknown', why: 'copied', transaction: this.#name(submission) })
     }

@@ -93,4 +93,3 @@ function best (ids: readonly MemberId[], compare: (a: MemberId, b: MemberId) => 
   for (const id of ids) if (found !== undefined && compare(id, found) > 0) found = id
   return found
 }
-

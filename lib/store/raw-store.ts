@@ -80,7 +80,9 @@ export class RawStore implements Store {
     // An addition of some stores, of which LevelDB's is one; not part of abstract-level.
     const { approximateSize } = this.#root as { approximateSize?: (start: Uint8Array, end: Uint8Array, options: object) => Promise<number> }
     if (typeof approximateSize !== 'function') return 0
-    return await approximateSize.call(this.#root, this.#rootKey(key), this.#rootKey(RESERVED), { keyEncoding: this.#native.format })
+    const size = approximateSize.call(this.#root, this.#rootKey(key), this.#rootKey(RESERVED), { keyEncoding: this.#native.format })
+    // It is for people only: nothing shall fail for it.
+    return await size.catch(() => 0)
   }
 
   /** The snapshot is taken in the turn in which iterating begins. */

@@ -91,14 +91,17 @@ export async function recover (store: Store): Promise<RecoveredDisk> {
 }
 
 /**
- * What a node writes, synced, before it tells anybody of its start. From then on its log is in doubt after a crash of
- * the machine, until `intactBatch()` is written.
+ * What a node writes, synced, before it tells anybody of its start. Unless it stays `intact` (its log was, and it syncs all that
+ * it appends), its log is in doubt after a crash of the machine from then on, until `intactBatch()` is written.
  */
-export function startBatch (identity: IdentityState): Operation[] {
-  return [{ type: 'put', key: identityKey, value: encodeIdentity(identity) }, { type: 'del', key: intactKey }]
+export function startBatch (identity: IdentityState, intact: boolean): Operation[] {
+  return [
+    { type: 'put', key: identityKey, value: encodeIdentity(identity) },
+    intact ? { type: 'put', key: intactKey, value: encodeIntact() } : { type: 'del', key: intactKey }
+  ]
 }
 
-/** What a node that stops in order writes, synced, as the last of all: everything before it is durable, too. */
+/** What is written, synced, when everything before it is durable and will stay so: by a node without syncs, as the last of all. */
 export function intactBatch (): Operation[] {
   return [{ type: 'put', key: intactKey, value: encodeIntact() }]
 }

@@ -90,7 +90,7 @@ const flat = ({ key: { key, keyEncoding }, ...rest }: Op) => ({ ...rest, key, ke
 /** Runs the steps. Returns what their user sees. */
 async function run (db: Level, steps: readonly Step[]): Promise<unknown[]> {
   const nested = db.sublevel('n')
-  const at = (name: string): Level => name === 'db' ? db : nested
+  const at = (name: string): Level => name === 'db' ? db : nested as Level
   await nested.open()
   const results: Array<Promise<unknown>> = []
 

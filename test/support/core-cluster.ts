@@ -1,117 +1,22 @@
-import type { CoreConfig, Recovered } from '../../lib/core/config.ts'
+import type { CoreConfig } from '../../lib/core/config.ts'
 import { Core } from '../../lib/core/core.ts'
-import type { CopyState, Effect, Settlement } from '../../lib/core/effects.ts'
-import type { Group, LogName } from '../../lib/core/entry.ts'
-import { emptyLog, lastPosition } from '../../lib/core/entry.ts'
+import type { Effect, Input, Settlement } from '../../lib/core/effects.ts'
+import { lastPosition } from '../../lib/core/entry.ts'
 import type { Message } from '../../lib/core/messages.ts'
-import type { OriginRow } from '../../lib/core/origins.ts'
-import type { View, Vow } from '../../lib/core/view.ts'
-import { noVow } from '../../lib/core/view.ts'
+import type { View } from '../../lib/core/view.ts'
+import { isLive } from '../../lib/core/view.ts'
 import { decodeOperations, encodeOperations } from '../../lib/wire/operations.ts'
+import type { ApplyEffect, PersistEffect } from './core-disk.ts'
+import { CoreDisk, bytes, text } from './core-disk.ts'
 
-type PersistEffect = Effect & { type: 'persist' }
-type ApplyEffect = Effect & { type: 'apply' }
-
-/** What survives a crash. */
-class Disk {
-  start = 0
-  vow: Vow = noVow
-  view: View | null = null
-  accepted: View | null = null
-  base: LogName = emptyLog
-  copy: CopyState | null = null
-  log: Group[] = []
-  applied = 0
-  rows = new Map<number, OriginRow>()
-  seeded = false
-  data = new Map<string, string>()
-  /** Of the data that a founder brings along. */
-  digest = ''
-
-  persist ({ persist }: PersistEffect): void {
-    const { reset, cut, vow, accepted, view, truncate, groups, copied } = persist
-    if (reset !== null) {
-      this.log = []
-      this.base = reset.base
-      this.applied = reset.base.position
-      this.seeded = reset.seeded
-      this.rows = new Map(reset.rows)
-      this.copy = { after: new Uint8Array(0), high: reset.base.position }
-    }
-    if (cut !== null) this.log = this.log.filter(group => lastPosition(group) <= cut)
-    if (vow !== null) this.vow = vow
-    if (accepted !== null) this.accepted = accepted
-    if (view !== null) this.view = view
-    if (truncate !== null) {
-      if (truncate.position > this.applied) throw new Error('truncates what is not applied')
-      this.base = truncate
-      this.log = this.log.filter(group => group.first > truncate.position)
-    }
-    this.log.push(...groups)
-    if (copied) this.copy = null
-  }
-
-  restore ({ after, through, entries, copy }: Effect & { type: 'restore' }): void {
-    for (const key of [...this.data.keys()]) {
-      if (key > text(after) && (through === null || key <= text(through))) this.data.delete(key)
-    }
-    for (const [key, value] of entries) this.data.set(text(key), text(value))
-    this.copy = copy
-  }
-
-  /** Some entries after a key. */
-  chunk (after: Uint8Array, size: number): { entries: Array<[Uint8Array, Uint8Array]>, through: Uint8Array | null, left: number } {
-    const keys = [...this.data.keys()].filter(key => key > text(after)).sort()
-    const taken = keys.slice(0, size)
-    return {
-      entries: taken.map(key => [bytes(key), bytes(this.data.get(key) as string)]),
-      left: keys.length - taken.length,
-      through: taken.length < keys.length ? bytes(taken[taken.length - 1] as string) : null
-    }
-  }
-
-  apply (effect: ApplyEffect): void {
-    for (const group of effect.groups) {
-      for (const entry of group.entries) {
-        if (entry.kind !== 'write') continue
-        for (const op of decodeOperations(entry.body)) {
-          if (op.type === 'put') this.data.set(text(op.key), text(op.value))
-          else this.data.delete(text(op.key))
-        }
-      }
-    }
-    for (const [id, row] of effect.rows) {
-      if (row === null) this.rows.delete(id)
-      else this.rows.set(id, row)
-    }
-    this.applied = effect.through
-    this.seeded = effect.seeded
-  }
-
-  recovered (): Recovered {
-    const runs: LogName[] = this.base.position > 0 ? [this.base] : []
-    const groups: Group[] = []
-    for (const group of this.log) {
-      const position = lastPosition(group)
-      if (position > this.applied) groups.push(group)
-      else {
-        if (runs[runs.length - 1]?.epoch === group.epoch) runs.pop()
-        runs.push({ position, epoch: group.epoch })
-      }
-    }
-    const { vow, view, accepted, base, copy, applied, rows, seeded, digest } = this
-    return { vow, view, accepted, intact: true, base, logBytes: 100 * this.log.length, copy, applied, runs, groups, rows, seeded, data: digest }
-  }
-
-  /** Those after a position. */
-  entriesAfter (position: number): unknown[] {
-    return this.log.flatMap(group => group.entries.map((entry, i) => ({ position: group.first + i, epoch: group.epoch, ...entry, operations: undefined })))
-      .filter(entry => entry.position > position)
-  }
-}
+export { bytes, text }
 
 export interface ClusterOptions {
   minConsensus?: number
+  /** By name, where nodes differ. */
+  minConsensusOf?: Record<string, number>
+  /** Groups are not synced. */
+  memory?: boolean
   failureTimeoutMs?: number
   logBytesMax?: number
   originsMax?: number
@@ -122,7 +27,7 @@ export interface ClusterOptions {
 export class CoreNode {
   readonly name: string
   readonly id: string
-  readonly disk = new Disk()
+  readonly disk = new CoreDisk()
   core: Core | null = null
   persists: PersistEffect[] = []
   applies: ApplyEffect[] = []
@@ -130,6 +35,15 @@ export class CoreNode {
   work: Array<Effect & { type: 'load' | 'chunk' | 'digest' | 'restore' }> = []
   conflicts: string[] = []
   needsFlush = false
+  /** Its clocks: how fast they run, and where they began. */
+  rate = 1
+  offset = 0
+  wallOffset = 0
+  /** The disk does not get on. */
+  stalled = false
+  /** The process does not run; what happens to it meanwhile, it finds later. */
+  paused = false
+  missed: Input[] = []
 
   constructor (name: string) {
     this.name = name
@@ -160,9 +74,19 @@ export class CoreCluster {
   readonly writes: WriteRecord[] = []
   /** What was applied at each position, by whoever was first. */
   readonly order = new Map<number, string>()
+  /** What the run has gone through. */
+  readonly counts = { views: 0, admissions: 0, exclusions: 0, copies: 0, truncations: 0, cuts: 0, losses: 0, leases: 0 }
+  /** Directions "a>b" in which nothing arrives, although there is a session. */
+  readonly frozen = new Set<string>()
   readonly #options: ClusterOptions
   /** Messages under way, by direction "a>b"; a direction exists while there is a session. */
   readonly #lines = new Map<string, Message[]>()
+  /** The epoch of each position that was applied anywhere, and the position of each value. */
+  readonly #epochs = new Map<number, number>()
+  readonly #positions = new Map<string, number>()
+  /** Somebody may have seen everything up to here: whoever answers reads has to have it. */
+  #visible = 0
+  #opened: View | null = null
   #now = 0
 
   constructor (names: string, options: ClusterOptions = {}) {
@@ -176,6 +100,11 @@ export class CoreCluster {
     return found
   }
 
+  /** True time, in milliseconds. */
+  get now (): number {
+    return this.#now
+  }
+
   get coordinator (): CoreNode | null {
     return this.nodes.find(node => node.core?.leads === true) ?? null
   }
@@ -184,12 +113,13 @@ export class CoreCluster {
 
   start (name: string): void {
     const node = this.node(name)
-    node.disk.start++
+    node.disk.memory = this.#options.memory === true
+    node.disk.begin()
     const config: CoreConfig = {
       self: node.id,
       start: node.disk.start,
       freshCluster: 'c'.repeat(31) + node.name.charCodeAt(0) % 10,
-      minConsensus: this.#options.minConsensus ?? this.nodes.length - 1,
+      minConsensus: this.#minConsensus(name),
       originsMax: this.#options.originsMax ?? 16,
       groupBytesMax: this.#options.groupBytesMax ?? 1000,
       tailBytesMax: 100_000,
@@ -205,17 +135,45 @@ export class CoreCluster {
       withdrawMs: 10
     }
     this.#say(`${name} starts (${node.disk.start})`)
-    node.core = new Core(config, node.disk.recovered(), this.nodes.length - 1, this.#now)
+    node.core = new Core(config, node.disk.recovered(), this.nodes.length - 1, this.#clock(node))
     for (const other of this.nodes) if (other !== node && other.core !== null) this.connect(name, other.name)
     this.#input(node, { type: 'peers', required: this.nodes.filter(other => other !== node).map(other => other.id), unresolved: 0 })
   }
 
-  /** The process dies. Of the persists under way, the first `landed` have reached the disk. */
-  crash (name: string, landed = 0): void {
+  /**
+   * The process dies. Of the persists under way, the first `landed` have reached the disk. With `kept`, the power fails: so many
+   * of the batches that were not synced are left.
+   */
+  crash (name: string, landed = 0, kept = Infinity): void {
     const node = this.node(name)
     for (const effect of node.persists.slice(0, landed)) node.disk.persist(effect)
-    this.#say(`${name} crashes${landed > 0 ? `, ${landed} persists landed` : ''}`)
+    const lost = kept === Infinity ? 0 : node.disk.lose(kept)
+    this.counts.losses += lost
+    this.#say(`${name} crashes${landed > 0 ? `, ${landed} persists landed` : ''}${lost > 0 ? `, ${lost} batches are lost` : ''}`)
+    node.disk.intact = !node.disk.memory
+    this.#end(node)
+  }
+
+  /** The process stops in order, and says so; when everything is persisted and sent, it ends. */
+  stop (name: string): void {
+    this.#say(`${name} stops`)
+    this.#input(this.node(name), { type: 'stop', why: 'closed' })
+  }
+
+  /** The end of a stop. */
+  end (name: string): void {
+    const node = this.node(name)
+    for (const effect of node.persists) node.disk.persist(effect)
+    node.disk.intact = node.core?.intact === true
+    this.#say(`${name} ends`)
+    this.#end(node)
+  }
+
+  #end (node: CoreNode): void {
+    const { name } = node
     node.core = null
+    node.stalled = node.paused = false
+    node.missed = []
     node.persists = []
     node.applies = []
     node.work = []
@@ -248,13 +206,21 @@ export class CoreCluster {
     }
   }
 
+  /** The process goes on after a pause. */
+  resume (name: string): void {
+    const node = this.node(name)
+    node.paused = false
+    this.#say(`${name} goes on`)
+    for (const input of node.missed.splice(0)) this.#input(node, input)
+  }
+
   write (name: string, key: string, value: string, timeout = 1e6): WriteRecord {
     const record: WriteRecord = { node: name, key, value, settlement: null }
     const body = encodeOperations([{ type: 'put', key: bytes(key), value: bytes(value) }])
     const ticket = this.writes.push(record)
     this.#say(`${name} writes ${key}=${value}`)
     this.#input(this.node(name), {
-      type: 'write', ticket, write: { body, operations: decodeOperations(body), kind: 'write' }, seed: false, deadline: this.#now + timeout
+      type: 'write', ticket, write: { body, operations: decodeOperations(body), kind: 'write' }, seed: false, deadline: this.#clock(this.node(name)) + timeout
     })
     return record
   }
@@ -267,7 +233,7 @@ export class CoreCluster {
 
   tick (milliseconds: number): void {
     this.#now += milliseconds
-    for (const node of this.nodes) if (node.core !== null) this.#input(node, { type: 'tick', wall: this.#now })
+    for (const node of this.nodes) if (node.core !== null && !node.paused) this.#input(node, { type: 'tick', wall: this.#wall(node) })
   }
 
   // What can happen next.
@@ -275,15 +241,18 @@ export class CoreCluster {
   steps (): Step[] {
     const steps: Step[] = []
     for (const node of this.nodes) {
-      if (node.core === null) continue
+      if (node.core === null || node.paused) continue
       if (node.needsFlush) steps.push({ label: `${node.name} flushes`, run: () => { this.#flush(node) } })
-      if (node.persists.length > 0) steps.push({ label: `${node.name} persists ${describePersist(node.persists[0] as PersistEffect)}`, run: () => { this.#persist(node) } })
+      if (node.persists.length > 0 && !node.stalled) {
+        steps.push({ get label () { return `${node.name} persists ${describePersist(node.persists[0] as PersistEffect)}` }, run: () => { this.#persist(node) } })
+      }
       if (node.applies.length > 0) steps.push({ label: `${node.name} applies`, run: () => { this.#apply(node) } })
       if (node.work[0] !== undefined) steps.push({ label: `${node.name} ${node.work[0].type}s`, run: () => { this.#work(node) } })
     }
     for (const [direction, messages] of this.#lines) {
       const message = messages[0]
-      if (message !== undefined) steps.push({ label: `${direction} ${describe(message)}`, run: () => { this.#deliver(direction) } })
+      if (message === undefined || this.frozen.has(direction) || this.node(direction.slice(2)).paused) continue
+      steps.push({ get label () { return `${direction} ${describe(message)}` }, run: () => { this.#deliver(direction) } })
     }
     return steps
   }
@@ -300,14 +269,28 @@ export class CoreCluster {
     throw new Error('does not come to rest:\n' + this.transcript.slice(-40).join('\n'))
   }
 
-  /** Runs, and lets time pass, until there is nothing wrong. Returns what is wrong in the end. */
-  settle (choose: (steps: Step[]) => Step = steps => steps[0] as Step): string[] {
+  /** Runs, and lets time pass, until there is nothing wrong among these nodes. Returns what is wrong in the end. */
+  settle (choose: (steps: Step[]) => Step = steps => steps[0] as Step, among = this.nodes): string[] {
     for (let i = 0; i < 2000; i++) {
       this.run(() => false, choose)
-      if (this.steps().length === 0 && this.differences().length === 0) return []
+      if (this.steps().length === 0 && this.differences(among).length === 0) return []
       this.tick(50)
     }
-    return this.differences()
+    return this.differences(among)
+  }
+
+  /** The same for nodes by name, which are to get on without the others. */
+  settleAmong (names: string): string[] {
+    return this.settle(undefined, this.nodes.filter(({ name }) => names.includes(name)))
+  }
+
+  /** Runs, and lets time pass. */
+  pass (milliseconds: number): void {
+    for (let passed = 0; passed < milliseconds; passed += 50) {
+      this.run()
+      this.tick(50)
+    }
+    this.run()
   }
 
   startAll (): this {
@@ -317,18 +300,18 @@ export class CoreCluster {
 
   // Checks.
 
-  /** Every replica and every log is the same, and everything is applied. */
-  differences (): string[] {
+  /** Of these nodes, every replica and every log is the same, and everything is applied. */
+  differences (among = this.nodes): string[] {
     const found: string[] = []
-    const [first, ...others] = this.nodes
-    const base = Math.max(...this.nodes.map(({ disk }) => disk.base.position))
+    const [first, ...others] = among
+    const base = Math.max(...among.map(({ disk }) => disk.base.position))
     for (const node of others) {
       for (const what of ['entries', 'data', 'rows', 'applied'] as const) {
         const [ours, theirs] = [node, first as CoreNode].map(({ disk }) => show(what === 'entries' ? disk.entriesAfter(base) : disk[what]))
         if (ours !== theirs) found.push(`${what} of ${node.name}: ${ours}; of ${first?.name}: ${theirs}`)
       }
     }
-    for (const node of this.nodes) {
+    for (const node of among) {
       if (node.core === null || !node.core.ready) found.push(`${node.name} is not ready`)
       if (node.core !== null && !node.core.pending.empty) found.push(`${node.name} has pending keys`)
     }
@@ -341,8 +324,9 @@ export class CoreCluster {
     for (const { node, value, settlement } of this.writes) {
       const times = logged.get(value) ?? 0
       if (times > 1) found.push(`${value} is in the log ${times} times`)
-      if (settlement === null) found.push(`${value} of ${node} is not settled`)
-      else if (settlement.outcome === 'committed' && times !== 1) found.push(`${value} of ${node} is acknowledged and lost`)
+      if (settlement === null) {
+        if (among.some(({ name }) => name === node)) found.push(`${value} of ${node} is not settled`)
+      } else if (settlement.outcome === 'committed' && times !== 1) found.push(`${value} of ${node} is acknowledged and lost`)
       else if (settlement.outcome === 'aborted' && times !== 0) found.push(`${value} of ${node} is rejected and applied`)
     }
     return found
@@ -361,7 +345,21 @@ export class CoreCluster {
     const effect = node.persists.shift() as PersistEffect
     this.#say(`${node.name} persists ${describePersist(effect)}`)
     node.disk.persist(effect)
-    this.#input(node, { type: 'persisted', id: effect.id, applied: node.disk.applied })
+    const { copied, truncate, cut, view } = effect.persist
+    if (copied) this.counts.copies++
+    if (truncate !== null) this.counts.truncations++
+    if (cut !== null) this.counts.cuts++
+    if (view !== null && view.epoch > (this.#opened?.epoch ?? 0)) this.#onOpened(view)
+    this.#input(node, { type: 'persisted', id: effect.id, applied: node.disk.appliedDurably })
+  }
+
+  #onOpened (view: View): void {
+    const before = this.#opened?.live ?? view.live
+    this.counts.views++
+    this.counts.admissions += view.live.filter(({ id }) => !before.some(member => member.id === id)).length
+    this.counts.exclusions += before.filter(({ id }) => !isLive(view, id)).length
+    if (!view.leaseFree) this.counts.leases++
+    this.#opened = view
   }
 
   #apply (node: CoreNode): void {
@@ -380,6 +378,8 @@ export class CoreCluster {
         const applied = show({ epoch: group.epoch, ...entry })
         const first = this.order.get(position) ?? applied
         this.order.set(position, first)
+        this.#epochs.set(position, group.epoch)
+        if (entry.kind === 'write') for (const op of decodeOperations(entry.body)) if (op.type === 'put') this.#positions.set(text(op.value), position)
         if (first !== applied) throw new Error(`${node.name} applies ${applied} at ${position}, where ${first} was applied`)
       })
     }
@@ -413,10 +413,14 @@ export class CoreCluster {
     node.needsFlush = false
   }
 
-  #input (node: CoreNode, input: Parameters<Core['step']>[0]): void {
+  #input (node: CoreNode, input: Input): void {
     if (node.core === null) return
+    if (node.paused) {
+      node.missed.push(input)
+      return
+    }
     if (input.type !== 'flush') node.needsFlush = true
-    for (const effect of node.core.step(input, this.#now)) {
+    for (const effect of node.core.step(input, this.#clock(node))) {
       switch (effect.type) {
         case 'persist': node.persists.push(effect); break
         case 'apply': node.applies.push(effect); break
@@ -433,12 +437,46 @@ export class CoreCluster {
         case 'settle': {
           const record = this.writes[effect.ticket - 1]
           if (record !== undefined && record.settlement === null) record.settlement = effect.settlement
+          if (record !== undefined && effect.settlement.outcome === 'committed') this.#onAcknowledged(node, record.value)
           this.#say(`${node.name} settles ${record?.value}: ${effect.settlement.outcome}`)
           break
         }
         default: effect satisfies never
       }
+      if (node.core === null) return
     }
+    this.#look()
+  }
+
+  /** As many nodes hold the write as its caller asks for. */
+  #onAcknowledged (node: CoreNode, value: string): void {
+    const position = this.#positions.get(value) ?? 0
+    this.#visible = Math.max(this.#visible, position)
+    const holders = this.nodes.filter(({ disk }) => disk.holds(position, this.#epochs.get(position) ?? 0)).map(({ name }) => name)
+    // What was on enough disks may have been lost since.
+    if (holders.length <= this.#minConsensus(node.name) && this.#options.memory !== true) throw new Error(`${value} of ${node.name} is acknowledged, and only ${holders.join('')} hold it`)
+  }
+
+  /** Whoever answers reads at this moment has everything that anybody may have seen before. */
+  #look (): void {
+    const readers = this.nodes.filter(node => node.core?.readable(this.#clock(node), this.#wall(node)) === true)
+    for (const { core } of readers) this.#visible = Math.max(this.#visible, (core as Core).applied)
+    for (const { name, core } of readers as Array<{ name: string, core: Core }>) {
+      if (core.applied >= this.#visible || core.tail.nameAt(this.#visible).epoch === this.#epochs.get(this.#visible)) continue
+      throw new Error(`${name} answers reads up to ${core.end}, and ${this.#visible} was seen elsewhere`)
+    }
+  }
+
+  #minConsensus (name: string): number {
+    return this.#options.minConsensusOf?.[name] ?? this.#options.minConsensus ?? this.nodes.length - 1
+  }
+
+  #clock (node: CoreNode): number {
+    return node.offset + node.rate * this.#now
+  }
+
+  #wall (node: CoreNode): number {
+    return node.wallOffset + node.rate * this.#now
   }
 
   #nameOf (id: string): string {
@@ -487,12 +525,4 @@ function describePersist ({ persist }: PersistEffect): string {
 
 function show (value: unknown): string {
   return JSON.stringify(value instanceof Map ? [...value].sort((a, b) => a[0] < b[0] ? -1 : 1) : value, (key, item: unknown) => item instanceof Uint8Array ? text(item) : item)
-}
-
-export function bytes (value: string): Uint8Array {
-  return new TextEncoder().encode(value)
-}
-
-export function text (value: Uint8Array): string {
-  return new TextDecoder().decode(value)
 }

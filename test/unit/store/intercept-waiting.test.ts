@@ -23,7 +23,7 @@ interface Setup {
 function held (name: string, run: (t: test.Test, setup: Setup) => Promise<void>): void {
   test(name, timeout, async (t) => {
     const directory = await mkdtemp(join(tmpdir(), 'quorum-level-'))
-    const dbs: Level[] = [new MemoryLevel<string, string>() as Level, new ClassicLevel<string, string>(directory)]
+    const dbs: Level[] = [new MemoryLevel<string, string>() as Level, new ClassicLevel<string, string>(directory) as Level]
     for (const db of dbs) {
       const gate = new DelayingGate()
       gate.store = intercept(db, gate).store
@@ -175,7 +175,7 @@ test('the error of a wait comes out of the read', timeout, async (t) => {
 test('a read that is still waiting when the database has closed does not touch the store', timeout, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'quorum-level-'))
   const db = new ClassicLevel(directory)
-  const gate = new DelayingGate()
+  const db: Level = new ClassicLevel<string, string>(directory) as Level
   gate.store = intercept(db, gate).store
   await db.put('a', '1')
 

@@ -159,7 +159,7 @@ tape('a store that no replicator has used', { timeout: 30_000 }, async (t) => {
 
 tape('the records of a view that is accepted and of a copy', { timeout: 30_000 }, async (t) => {
   const store = await openStore()
-  await store.batch([...startBatch(identity), { type: 'put', key: viewKey, value: encodeView(view) }], { sync: true })
+  await store.batch([...startBatch(identity, false), { type: 'put', key: viewKey, value: encodeView(view) }], { sync: true })
   t.equal((await recover(store)).recovered.accepted, null)
 
   const accepted = { ...view, epoch: 3 }
@@ -177,7 +177,7 @@ tape('the records of a view that is accepted and of a copy', { timeout: 30_000 }
 
 tape('a log is intact if the node ended in order, until it starts again', { timeout: 30_000 }, async (t) => {
   const store = await openStore()
-  const start = (start: number) => store.batch(startBatch({ ...identity, start }), { sync: true })
+  const start = (start: number) => store.batch(startBatch({ ...identity, start }, false), { sync: true })
   const intact = async () => (await recover(store)).recovered.intact
 
   await start(1)
@@ -206,7 +206,7 @@ for (const [name, key, record] of [
     newer[0] = 2
     for (const [value, code] of [[record, 'none'], [damaged, 'LEVEL_LOG_CORRUPT'], [newer, 'LEVEL_LOG_FORMAT']] as const) {
       const store = await openStore()
-      await store.batch([...startBatch(identity), { type: 'put', key, value }], { sync: true })
+      await store.batch([...startBatch(identity, false), { type: 'put', key, value }], { sync: true })
       t.equal(await recover(store).then(() => 'none', (error: ReplicatorError) => error.code), code)
     }
     if (name !== 'accepted' && name !== 'copy') return
