@@ -5,6 +5,21 @@ export interface Mutant {
   /** Stands in the file exactly once. */
   readonly find: string
   readonly replace: string
+  /** Changes that would be right by themselves, and make the bug likelier to show. */
+  readonly with?: readonly Edit[]
+}
+
+export interface Edit {
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+/** Any survivor will do: so one that has the shortest log will, too. */
+const worstSurvivor: Edit = {
+  file: 'lib/core/succession.ts',
+  find: "liveUnder(a).length - liveUnder(b).length ||\n      compareNames(promise(candidacy, a).end, promise(candidacy, b).end)",
+  replace: 'compareNames(promise(candidacy, b).end, promise(candidacy, a).end)'
 }
 
 /** Each was a hole in a draft of the protocol, or is known from comparable systems. */
@@ -91,19 +106,22 @@ export const mutants: readonly Mutant[] = [
     name: "a view without a survivor's promise",
     file: 'lib/core/succession.ts',
     find: 'return from !== null && intact && complete && installed >= from',
-    replace: 'return intact && complete && installed >= 0'
+    replace: 'return intact && complete && installed >= 0',
+    with: [worstSurvivor]
   },
   {
     name: 'live in the last view taken for a survivor',
     file: 'lib/core/succession.ts',
     find: 'return from !== null && intact && complete && installed >= from',
-    replace: 'return from !== null && intact && complete && installed >= 0'
+    replace: 'return from !== null && intact && complete && installed >= 0',
+    with: [worstSurvivor]
   },
   {
     name: 'no since: a member that is admitted again believes that it survived',
     file: 'lib/core/succession.ts',
     find: 'since: survivors.includes(id) && previous !== null ? since(previous, id) as number : epoch',
-    replace: 'since: Math.min(epoch, 1)'
+    replace: 'since: Math.min(epoch, 1)',
+    with: [worstSurvivor]
   },
   {
     name: 'admission before catch-up is complete',

@@ -123,7 +123,7 @@ export class Nemesis {
     const machine = random.pick(machines)
     const other = random.pick(names)
     const later = (fn: () => void): void => {
-      world.schedule(random.skewed(0.5, random.pick([5, 500, 10_000])), `end of ${kind}`, () => { if (this.#active) fn() })
+      world.schedule(random.skewed(0.5, random.pick(this.#settings.brief ? [50, 500, 1500] : [5, 500, 10_000])), `end of ${kind}`, () => { if (this.#active) fn() })
     }
 
     switch (kind) {
@@ -170,6 +170,10 @@ export class Nemesis {
         break
       case 'oneWay':
         if (other !== machine.name) this.#cluster.cut(machine.name, other)
+        later(() => { this.#cluster.heal() })
+        break
+      case 'cutLink':
+        if (other !== machine.name) this.#cutOff(machine, machines.filter(each => each.name === other))
         later(() => { this.#cluster.heal() })
         break
       case 'reset':

@@ -9,16 +9,18 @@ const sources = ['lib', 'index.ts', 'package.json', 'test/sim', 'test/support']
  * Runs the simulator on a copy of the sources with a bug in it. Resolves to what it printed if it found a violation, to
  * null if it did not within `seeds` seeds.
  */
-export async function runMutant ({ name, file, find, replace }: Mutant, seeds: number): Promise<string | null> {
+export async function runMutant ({ name, ...edit }: Mutant, seeds: number): Promise<string | null> {
   // Inside the repository, so that packages are found.
   const folder = join('.tmp', 'mutants', name.replaceAll(/[^a-z]+/gi, '-'))
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(join(folder, 'test'), { recursive: true })
   for (const source of sources) cpSync(source, join(folder, source), { recursive: true })
 
-  const original = readFileSync(join(folder, file), 'utf8')
-  if (original.split(find).length !== 2) throw new Error(`The place for "${name}" is not exactly once in ${file}`)
-  writeFileSync(join(folder, file), original.replace(find, () => replace))
+  for (const { file, find, replace } of [edit, ...edit.with ?? []]) {
+    const original = readFileSync(join(folder, file), 'utf8')
+    if (original.split(find).length !== 2) throw new Error(`The place for "${name}" is not exactly once in ${file}`)
+    writeFileSync(join(folder, file), original.replace(find, () => replace))
+  }
 
   try {
     return await new Promise((resolve, reject) => {

@@ -31,12 +31,14 @@ export interface SimSettings {
   leftOut: number
   /** What these are meanwhile. */
   leftOutHow: 'dead' | 'cut off'
+  /** Faults last for about as long as it takes to go on without a member. */
+  brief: boolean
   /** How much more often than now and then each kind of fault happens; 0: never. */
   faults: Record<FaultKind, number>
 }
 
 export const faultKinds = [
-  'kill', 'killAll', 'killCoordinator', 'powerCut', 'powerCutAll', 'tornTail', 'pause', 'suspend', 'clockJump', 'isolate', 'oneWay', 'reset',
+  'kill', 'killAll', 'killCoordinator', 'powerCut', 'powerCutAll', 'tornTail', 'pause', 'suspend', 'clockJump', 'isolate', 'oneWay', 'cutLink', 'reset',
   'slow', 'diskFull', 'hangDisk', 'failedWrite', 'failedRead', 'close'
 ] as const
 export type FaultKind = typeof faultKinds[number]
@@ -79,9 +81,11 @@ export function drawSettings (seed: number): SimSettings {
     faults,
     queueMax: random.pick([2, 100_000, 100_000]),
     leftOut: 0,
-    leftOutHow: random.pick(['dead', 'cut off'])
+    leftOutHow: random.pick(['dead', 'cut off']),
+    brief: false
   }
   if (excludes(settings)) drawExclusion(random, settings)
+  if (excludes(settings) && random.chance(0.4)) drawChanges(random, settings)
   return settings
 }
 
@@ -94,6 +98,7 @@ export function readSettings (text: string): SimSettings {
     logBytesMax: LARGE_LOG,
     leftOut: 0,
     leftOutHow: 'dead',
+    brief: false,
     ...kept,
     faults: { ...none, ...kept.faults }
   } as SimSettings
@@ -149,4 +154,29 @@ function drawExclusion (random: Random, settings: SimSettings): void {
   settings.failureTimeoutMs = Math.round(least * random.pick([1, 1, 2, 5]))
   const most = leftOutMax(settings)
   if (most > 0 && random.chance(0.25)) settings.leftOut = 1 + random.below(most)
+}
+
+/** Views that change all the time, under clients that never rest: so that changes meet one another. */
+function drawChanges (random: Random, settings: SimSettings): void {
+  const kinds = ['kill', 'killCoordinator', 'powerCut', 'pause', 'isolate', 'oneWay', 'cutLink', 'reset'] as const
+  const faults = Object.fromEntries(faultKinds.map(kind => [kind, 0])) as Record<FaultKind, number>
+  for (const kind of kinds) if (random.chance(0.5)) faults[kind] = random.pick([1, 4, 10])
+  Object.assign(settings, {
+    brief: true,
+    faults,
+    operations: 400,
+    clientsPerNode: random.pick([1, 2, 3]),
+    keys: random.pick([1, 2]),
+    valueBytesMax: 10,
+    thinkMs: random.pick([1, 10, 100]),
+    writeTimeoutMs: random.pick([300, 2000]),
+    delayMaxMs: random.pick([0.5, 2, 20]),
+    bandwidth: 100_000,
+    syncMs: random.pick([0.1, 1, 10]),
+    logBytesMax: LARGE_LOG,
+    foundingData: false,
+    queueMax: 100_000,
+    leftOut: 0
+  })
+  settings.failureTimeoutMs = Math.round(4 * (settings.delayMaxMs + settings.syncMs) + random.pick([50, 200, 500]))
 }

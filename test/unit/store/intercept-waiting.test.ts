@@ -174,8 +174,8 @@ test('the error of a wait comes out of the read', timeout, async (t) => {
 
 test('a read that is still waiting when the database has closed does not touch the store', timeout, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'quorum-level-'))
-  const db = new ClassicLevel(directory)
-  const db: Level = new ClassicLevel<string, string>(directory) as Level
+  const db = new ClassicLevel<string, string>(directory) as Level
+  const gate = new DelayingGate()
   gate.store = intercept(db, gate).store
   await db.put('a', '1')
 
