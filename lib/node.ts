@@ -38,6 +38,7 @@ const debugWrite = createDebug('quorum-level:write')
 const TICK_MS = 50
 const LOAD_BYTES = 1024 * 1024
 const CHUNK_BYTES = 1024 * 1024
+const UNSYNCED_BYTES = 4 * 1024 * 1024
 
 /** What a node tells its replicator. */
 export interface NodeEvents extends Omit<LinkEvents, 'onInput' | 'onOutput'> {
@@ -154,7 +155,7 @@ export class Node implements LinkOwner {
       withdrawMs: Math.min(2000, Math.ceil(this.#settings.writeTimeoutMs / 4))
     }
     this.#writer = new LogWriter(
-      this.#store, sync, () => this.#core?.applied ?? 0,
+      this.#store, sync, Math.min(UNSYNCED_BYTES, this.#settings.logBytesMax / 4), () => this.#core?.applied ?? 0,
       (id, applied) => { this.#input({ type: 'persisted', id, applied }) },
       error => { this.#fail(storeError('The log could not be written', error)) }
     )

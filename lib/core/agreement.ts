@@ -9,7 +9,7 @@ import type { View, Vow } from './view.ts'
 import { isLive, majority, sameMembers, since } from './view.ts'
 
 /** A proposal that far beyond what was promised is nobody's honest next epoch; the numbers must not run out. */
-const EPOCHS_AHEAD_MAX = 1_000_000
+export const EPOCHS_AHEAD_MAX = 1_000_000
 /** The members propose one after the other, in the order of their ids, this many milliseconds apart. */
 const STAGGER_MS = 150
 /** Doubles with each epoch that was promised and led to nothing, this often. */
@@ -87,6 +87,8 @@ export class Agreement {
   #patience: { readonly epoch: number, readonly from: number } | null = null
   #notBefore = 0
   #refusals = 0
+  /** How many views in a row have changed nothing. */
+  #idle = 0
   /** Members that were excluded: when they may be live again, and how long they had to wait. */
   readonly #probation = new Map<MemberId, { until: number, ms: number }>()
   /** Why no view is proposed, for people. */
@@ -178,6 +180,9 @@ export class Agreement {
     this.#notBefore = 0
     this.#patience = null
     if (this.#proposal !== null && this.#proposal.epoch <= view.epoch) this.#proposal = null
+    this.#idle = before !== null && isSame(before, view) ? this.#idle + 1 : 0
+    // A change that changed nothing is not tried again at once.
+    if (this.#idle > 0) this.#notBefore = this.#host.now + this.#backOff(this.#idle)
     for (const { id } of before?.live ?? []) {
       if (isLive(view, id)) continue
       const { now } = this.#host
@@ -330,7 +335,8 @@ export class Agreement {
     }
 
     const reachable = known.members.filter(id => this.#isReachable(id))
-    const isGone = (id: MemberId): boolean => id !== self && (this.#peers.isGone(id, now) || (id === known.coordinator && this.#host.accused))
+    const { stalled } = this.#host
+    const isGone = (id: MemberId): boolean => id !== self && (this.#peers.isGone(id, now) || stalled.includes(id) || (id === known.coordinator && this.#host.accused))
     // Whoever is missing gets its time to come back.
     const missing = known.live.some(({ id }) => !reachable.includes(id) && !isGone(id))
     if (missing || reachable.length < (known.leaseFree ? known.members.length : majority(known.members))) {
@@ -347,8 +353,13 @@ export class Agreement {
     if (!all && !isLive(known, self)) return
 
     if (!this.#isPatient(promised, known, reachable)) return
-    const without = known.leaseFree ? [] : known.live.map(({ id }) => id).filter(id => !reachable.includes(id) || this.#host.stalled.includes(id))
-    this.#start(known.members, reachable.filter(id => !without.includes(id)), without, known.cluster, known.seeder)
+    const without = known.leaseFree ? [] : known.live.map(({ id }) => id).filter(id => !reachable.includes(id) || stalled.includes(id))
+    const asked = reachable.filter(id => !without.includes(id))
+    if (asked.length < majority(known.members)) {
+      this.waitingFor = 'waiting for members that keep up'
+      return
+    }
+    this.#start(known.members, asked, without, known.cluster, known.seeder)
   }
 
   #isReachable (id: MemberId): boolean {
@@ -460,4 +471,10 @@ export class Agreement {
       members.length > minConsensus &&
       members.every(id => id === self || this.#peers.isUp(id))
   }
+}
+
+/** The same members do the same in both. */
+function isSame (a: View, b: View): boolean {
+  return a.leaseFree === b.leaseFree && a.coordinator === b.coordinator && a.coordinatorStart === b.coordinatorStart &&
+    sameMembers(a.live.map(({ id }) => id), b.live.map(({ id }) => id))
 }

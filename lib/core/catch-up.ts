@@ -22,6 +22,8 @@ export interface CatchUpHost extends Host {
   readonly applied: number
   /** No apply is under way. */
   readonly atRest: boolean
+  /** This node has promised a view beyond the newest known. */
+  readonly isPromised: boolean
   /** The copy that is under way, as it is on disk; null if none. */
   readonly copy: CopyState | null
   /** Connected members that are live, have installed the newest view known, and can be asked; not the coordinator first. */
@@ -38,10 +40,14 @@ export interface CatchUpHost extends Host {
   onDiverged (position: number, peer: MemberId): void
 }
 
+/** A digest reads all of the data. */
+const DIGEST_MS = 600_000
+
 interface Verification {
   readonly position: number
   /** Our digest is under way, or done. */
   begun: boolean
+  readonly at: number
   /** Empty: this store cannot give one. */
   ours: string | null
   theirs: string | null
@@ -56,6 +62,8 @@ export class CatchUp {
   readonly #host: CatchUpHost
   /** How long an answer may take before another member is asked. */
   readonly #patienceMs: number
+  /** Nothing more is fetched while so much waits to be applied. */
+  readonly #tailBytesMax: number
   #source: MemberId | null = null
   #waiting: 'fetch' | 'copy' | 'verify' | 'digest' | 'disk' | null = null
   #askedAt = 0
@@ -68,9 +76,10 @@ export class CatchUp {
   #left = 0
   #verifying: Verification | null = null
 
-  constructor (host: CatchUpHost, patienceMs: number) {
+  constructor (host: CatchUpHost, patienceMs: number, tailBytesMax: number) {
     this.#host = host
     this.#patienceMs = patienceMs
+    this.#tailBytesMax = tailBytesMax
   }
 
   get caughtUp (): boolean {
@@ -115,6 +124,8 @@ export class CatchUp {
   go (): void {
     const { now, sources } = this.#host
     if (this.#waiting !== null && this.#waiting !== 'disk' && now - this.#askedAt > this.#patienceMs) this.#giveUp()
+    const verifying = this.#verifying
+    if (verifying !== null && now - verifying.at > (verifying.begun ? DIGEST_MS : this.#patienceMs)) this.#giveUp()
     if (this.#waiting !== null) return
     if (this.#source === null || !sources.includes(this.#source)) {
       // Not the one that has just not answered, if there is another.
@@ -128,6 +139,8 @@ export class CatchUp {
     if (!this.#answers(from, 'fetch')) return
     const { tail } = this.#host
     if (truncated) {
+      // What this member has promised with its log, it shall keep.
+      if (this.#host.isPromised) return
       // A copy that is under way fell too far behind: it begins anew.
       this.#ask(from, 'copy', { type: 'copy', after: null, applied: this.#host.applied })
       return
@@ -136,7 +149,9 @@ export class CatchUp {
     if (common < this.#host.committed) return
     const end = tail.end.position
     const last = groups[groups.length - 1]
-    const isInOrder = common <= end && tail.isBoundary(common) && (groups[0] === undefined || groups[0].first === common + 1) &&
+    const first = groups[0]
+    const isInOrder = common <= end && tail.isBoundary(common) &&
+      (first === undefined || (first.first === common + 1 && first.epoch >= tail.nameAt(common).epoch)) &&
       (last === undefined || lastPosition(last) <= committed)
     if (!isInOrder) {
       this.#host.emit({ type: 'disconnect', peer: from, reason: 'sends a log out of order' })
@@ -163,16 +178,17 @@ export class CatchUp {
   onSnapshot (from: MemberId, { base, seeded, rows }: Message & { type: 'snapshot' }): void {
     if (!this.#answers(from, 'copy')) return
     // What is applied here is never undone.
-    if (base.position < this.#host.applied || !this.#host.atRest) return
+    if (base.position < this.#host.applied || !this.#host.atRest || this.#host.isPromised) return
     this.#copied = 0
     this.#waiting = 'disk'
     this.#host.reset(base, seeded, rows)
   }
 
-  onChunk (from: MemberId, { after, through, high, left, entries }: Message & { type: 'chunk' }): void {
+  onChunk (from: MemberId, { after, through, applied, high, left, entries }: Message & { type: 'chunk' }): void {
     const { copy } = this.#host
     if (!this.#answers(from, 'copy')) return
-    if (copy === null || copy.after === null || !sameBytes(copy.after, after)) return
+    // The answer to an earlier request may be older than what has been applied since.
+    if (copy === null || copy.after === null || !sameBytes(copy.after, after) || applied !== this.#host.applied || !this.#host.atRest) return
     this.#waiting = 'disk'
     this.#left = left
     for (const [key, value] of entries) this.#copied += key.byteLength + value.byteLength
@@ -188,7 +204,7 @@ export class CatchUp {
   onVerifying (from: MemberId, position: number): void {
     if (!this.#answers(from, 'verify')) return
     if (position < this.#host.applied) return
-    this.#verifying = { position, begun: false, ours: null, theirs: null }
+    this.#verifying = { position, at: this.#host.now, begun: false, ours: null, theirs: null }
     this.onApplied()
     this.go()
   }
@@ -215,11 +231,12 @@ export class CatchUp {
       verifying.begun = true
       this.#host.emit({ type: 'digest', position: verifying.position })
     }
-    if (this.#host.copy !== null) this.go()
+    if (this.#source !== null) this.go()
   }
 
   #next (source: MemberId): void {
-    const { copy, applied, committed, atRest } = this.#host
+    const { copy, applied, committed, atRest, tail } = this.#host
+    if (tail.bytes > this.#tailBytesMax && applied < committed) return
     if (copy === null || this.#fetchNext || committed < copy.high || this.#verifying !== null) {
       this.#ask(source, 'fetch', { type: 'fetch', outline: this.#host.tail.outline(committed) })
       return

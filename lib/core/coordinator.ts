@@ -110,7 +110,7 @@ export class Coordinator {
     return this.following === this.#followers.size
   }
 
-  /** Connected members that have owed an acknowledgement for longer than this, in milliseconds, while this node has done its own part. */
+  /** Members that have owed an acknowledgement for longer than this, in milliseconds, while this node has done its own part. */
   stalled (ms: number): MemberId[] {
     if (this.#ownEnd < this.#host.tail.end.position) return []
     return [...this.#followers]
@@ -130,15 +130,15 @@ export class Coordinator {
     if (follower === undefined) return
     follower.state = 'asked'
     follower.told = 0
-    follower.received = 0
-    follower.owesSince = this.#host.now
+    follower.owesSince ??= this.#host.now
   }
 
   onDown (peer: MemberId): void {
     const follower = this.#followers.get(peer)
     if (follower === undefined) return
     follower.state = 'away'
-    follower.owesSince = null
+    // Coming and going is no way to keep up: only acknowledging something new is.
+    follower.owesSince ??= this.#host.now
   }
 
   /** This process has not run for a while: what the others owe may be here, unread. */
@@ -168,7 +168,11 @@ export class Coordinator {
     if (follower?.state !== 'loading' || follower.next !== from) return
     // The log may have been truncated beyond it: it will not get on, and be excluded.
     if (groups[0]?.first !== from) return
-    for (const group of groups) this.#prepare(peer, follower, group)
+    for (const group of groups) {
+      // What was read may have been cut since, and made anew.
+      if (this.#host.tail.holds(group)) this.#prepare(peer, follower, group)
+      else break
+    }
     // The next chunk goes out when this one has arrived.
     follower.state = 'waiting'
   }

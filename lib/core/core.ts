@@ -1,5 +1,5 @@
 import { assert } from '../errors.ts'
-import { Agreement } from './agreement.ts'
+import { Agreement, EPOCHS_AHEAD_MAX } from './agreement.ts'
 import type { AgreementHost } from './agreement.ts'
 import { Application } from './application.ts'
 import { CatchUp } from './catch-up.ts'
@@ -104,7 +104,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.submissions = new Submissions(this, config)
     this.#heartbeats = new Heartbeats(this, config.failureTimeoutMs)
     this.#source = new Source(this)
-    this.#catchUp = new CatchUp(this, Math.max(STALL_MS, 2 * config.failureTimeoutMs))
+    this.#catchUp = new CatchUp(this, Math.max(STALL_MS, 2 * config.failureTimeoutMs), config.tailBytesMax)
   }
 
   /** `now`: this node's monotonic clock, in milliseconds. */
@@ -157,6 +157,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   /** How often a part of the log was cut off. */
   get cuts (): number { return this.#log.cuts }
   get atRest (): boolean { return this.#application.atRest && !this.#restoring }
+  get isPromised (): boolean { return this.#vow.epoch > (this.#known?.epoch ?? 0) }
   get caughtUp (): boolean { return this.#catchUp.caughtUp }
   get progress (): Progress | null { return this.#catchUp.progress }
   get accused (): boolean { return this.#accusedIn > 0 && this.#known?.epoch === this.#accusedIn }
@@ -287,6 +288,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   learn (view: View): void {
     const before = this.#known
+    // Nobody can have reached it: see the same rule for promises.
+    if (view.epoch > this.#vow.epoch + EPOCHS_AHEAD_MAX) return
     if (before !== null && (before.epoch >= view.epoch || before.cluster !== view.cluster)) return
     // Bound to others by a vow.
     if (before === null && this.#vow.members.length > 0 && !sameMembers(this.#vow.members, view.members)) return
@@ -298,6 +301,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   }
 
   open (view: View, waitMs: number): void {
+    // Half a copy leads nobody: the others will propose again.
+    if (!this.complete) return
     const waitUntil = this.#now + longer(waitMs)
     this.learn(view)
     this.persist({ view }, () => {
@@ -325,8 +330,9 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.#log.reset(base)
     this.#application.reset({ position: base.position, seeded, rows })
     this.#copy = { after: new Uint8Array(0), high: base.position }
-    const { id } = this.submissions
-    this.submissions.onCopied(this.#application.table.get(id)?.highest ?? null)
+    const { table } = this.#application
+    const id = this.submissions.id === 0 ? table.find(this.self, this.start) ?? 0 : this.submissions.id
+    this.submissions.onCopied(id, table.get(id)?.highest ?? null)
     this.persist({ reset: { base, seeded, rows } }, () => { this.#catchUp.onRestored() })
   }
 
@@ -338,7 +344,10 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   }
 
   copied (): void {
+    const copy = this.#copy
     this.persist({ copied: true }, () => {
+      // Another one may have begun before this was on disk.
+      if (this.#copy !== copy) return
       this.#copy = null
       this.#intact = true
       this.#catchUp.go()

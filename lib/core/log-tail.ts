@@ -124,6 +124,12 @@ export class LogTail {
     return { position, epoch: this.#runs.find(run => run.position >= position)?.epoch ?? 0 }
   }
 
+  /** Whether this group, as read from the disk a while ago, is still part of the log. */
+  holds (group: Group): boolean {
+    const last = lastPosition(group)
+    return last <= this.end.position && this.nameAt(last).epoch === group.epoch
+  }
+
   /** The log does not reach back beyond this position any more. */
   truncate (position: number): void {
     this.#runs = this.#runs.filter(run => run.position >= position)

@@ -123,9 +123,9 @@ export type Message =
   | { readonly type: 'snapshot', readonly base: LogName, readonly seeded: boolean, readonly rows: ReadonlyArray<readonly [number, OriginRow]> }
   /**
    * All entries after key `after` up to `through` (null: to the end of the data), each as it was at some position between
-   * what the asker had applied and `high`. `left`: about how many bytes of data follow; 0 if that is not known.
+   * `applied`, what the asker had applied when it asked, and `high`. `left`: about how many bytes of data follow; 0 if that is not known.
    */
-  | { readonly type: 'chunk', readonly after: Uint8Array, readonly through: Uint8Array | null, readonly high: number, readonly left: number, readonly entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]> }
+  | { readonly type: 'chunk', readonly after: Uint8Array, readonly through: Uint8Array | null, readonly applied: number, readonly high: number, readonly left: number, readonly entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]> }
   /** Asks for a digest of the data at `applied` or later. */
   | { readonly type: 'verify', readonly applied: number }
   /** The digest will be of this position: apply exactly that far. */

@@ -35,6 +35,8 @@ export class Source {
   readonly #host: SourceHost
   readonly #fetching = new Map<MemberId, { readonly from: number, readonly common: number }>()
   readonly #waiting = new Map<MemberId, Request>()
+  /** The requests whose chunks are being read, one for each peer; false once its session is lost. */
+  readonly #reading = new Map<MemberId, { readonly applied: number, isWanted: boolean }>()
   #digesting: { readonly peers: Set<MemberId>, readonly position: number } | null = null
 
   constructor (host: SourceHost) {
@@ -45,6 +47,8 @@ export class Source {
     this.#fetching.delete(peer)
     this.#waiting.delete(peer)
     this.#digesting?.peers.delete(peer)
+    const reading = this.#reading.get(peer)
+    if (reading !== undefined) reading.isWanted = false
   }
 
   onFetch (peer: MemberId, { outline }: Message & { type: 'fetch' }): void {
@@ -79,16 +83,23 @@ export class Source {
   /** Serves those who waited, if it is possible now. Called before each apply. */
   serve (): void {
     for (const [peer, request] of this.#waiting) {
-      if (!this.#host.atRest || this.#host.applied < request.applied) continue
+      if (!this.#host.atRest || this.#host.applied < request.applied || this.#reading.has(peer)) continue
       this.#waiting.delete(peer)
-      if (request.type === 'verify') this.#verify(peer)
-      else if (request.after !== null) this.#host.emit({ type: 'chunk', to: peer, after: request.after })
-      else this.#host.send(peer, { type: 'snapshot', ...this.#host.snapshot, seeded: this.#host.seeded })
+      if (request.type === 'verify') {
+        this.#verify(peer)
+      } else if (request.after === null) {
+        this.#host.send(peer, { type: 'snapshot', ...this.#host.snapshot, seeded: this.#host.seeded })
+      } else {
+        this.#reading.set(peer, { applied: request.applied, isWanted: true })
+        this.#host.emit({ type: 'chunk', to: peer, after: request.after })
+      }
     }
   }
 
-  onChunk (peer: MemberId, chunk: Omit<Message & { type: 'chunk' }, 'type' | 'high'>): void {
-    this.#host.send(peer, { type: 'chunk', ...chunk, high: this.#host.applying })
+  onChunk (peer: MemberId, chunk: Omit<Message & { type: 'chunk' }, 'type' | 'applied' | 'high'>): void {
+    const reading = this.#reading.get(peer)
+    this.#reading.delete(peer)
+    if (reading?.isWanted === true) this.#host.send(peer, { type: 'chunk', ...chunk, applied: reading.applied, high: this.#host.applying })
   }
 
   onDigested (position: number, digest: string): void {
@@ -117,6 +128,8 @@ export class Source {
     const groups: Group[] = []
     let bytes = 0
     for (const group of log) {
+      // What was read may have been cut since.
+      if (!this.#host.tail.holds(group)) break
       if (lastPosition(group) > committed || bytes >= FETCH_BYTES || groups.length === FETCH_GROUPS) break
       groups.push(group)
       bytes += groupBytes(group)

@@ -137,8 +137,11 @@ export class Submissions {
     }
   }
 
-  /** This node's log was replaced by a copy. `highest`: of our numbers at its beginning; null if our id is not in the table. */
-  onCopied (highest: number | null): void {
+  /** This node's log was replaced by a copy. Of our numbers, `highest` is the last at its beginning; null if our id is not in the table. */
+  onCopied (id: number, highest: number | null): void {
+    // The entry that gave us the id may be among those that are not seen.
+    this.#id = id
+    this.#lastNumber = Math.max(this.#lastNumber, highest ?? 0)
     for (const submission of this.#undecided.values()) {
       if (highest !== null && submission.number > highest) {
         // Whatever held it is gone.

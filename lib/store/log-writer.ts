@@ -1,6 +1,6 @@
 import type { Persist } from '../core/effects.ts'
 import type { Group } from '../core/entry.ts'
-import { lastPosition } from '../core/entry.ts'
+import { groupBytes, lastPosition } from '../core/entry.ts'
 import type { Operation } from '../wire/operations.ts'
 import { decodeGroup, encodeGroup } from '../wire/group.ts'
 import {
@@ -37,6 +37,9 @@ export class LogWriter {
   #idle: Array<() => void> = []
   /** What had been applied when the last synced write began. */
   #appliedDurably = 0
+  /** How many bytes of groups were written since the last sync, and how many may be: without one now and then, the log could never be truncated. */
+  #unsynced = 0
+  readonly #unsyncedMax: number
   /** Records up to the second position are to be deleted; those up to the first are gone. */
   #deleted = 0
   #truncated = 0
@@ -46,11 +49,12 @@ export class LogWriter {
    * where entries are applied by batches that are complete: a sync makes these durable, too.
    */
   constructor (
-    store: Store, sync: boolean, appliedNow: () => number,
+    store: Store, sync: boolean, unsyncedMax: number, appliedNow: () => number,
     onPersisted: (id: number, applied: number) => void, onError: (error: unknown) => void
   ) {
     this.#store = store
     this.#sync = sync
+    this.#unsyncedMax = unsyncedMax
     this.#appliedNow = appliedNow
     this.#onPersisted = onPersisted
     this.#onError = onError
@@ -118,14 +122,18 @@ export class LogWriter {
       if (copied) operations.push({ type: 'del', key: copyKey })
 
       // A truncation may be lost: it is lost together with the deletions that follow it.
-      sync ||= reset !== null || cut !== null || vow !== null || accepted !== null || view !== null || copied ||
+      for (const group of groups) this.#unsynced += groupBytes(group)
+      sync ||= this.#unsynced > this.#unsyncedMax || reset !== null || cut !== null || vow !== null || accepted !== null || view !== null || copied ||
         (this.#sync && groups.length > 0)
     }
 
     if (operations.length > 0) {
       const applied = this.#appliedNow()
       await this.#store.batch(operations, { sync })
-      if (sync) this.#appliedDurably = applied
+      if (sync) {
+        this.#appliedDurably = applied
+        this.#unsynced = 0
+      }
     }
     this.#deleted = deleted
     this.#truncated = truncated

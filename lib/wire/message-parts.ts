@@ -149,9 +149,10 @@ export function readRows (reader: ByteReader): Array<[number, OriginRow]> {
   return rows
 }
 
-export function writeChunk (writer: ByteWriter, { after, through, high, left, entries }: Chunk): void {
+export function writeChunk (writer: ByteWriter, { after, through, applied, high, left, entries }: Chunk): void {
   writer.bytes(after)
   writer.optionalBytes(through)
+  writer.varint(applied)
   writer.varint(high)
   writer.varint(left)
   writer.varint(entries.length)
@@ -164,6 +165,7 @@ export function writeChunk (writer: ByteWriter, { after, through, high, left, en
 export function readChunk (reader: ByteReader): Chunk {
   const after = reader.bytes()
   const through = reader.optionalBytes()
+  const applied = reader.varint()
   const high = reader.varint()
   const left = reader.varint()
   if (through !== null && compareBytes(through, after) <= 0) reader.fail('an empty range of keys')
@@ -182,7 +184,7 @@ export function readChunk (reader: ByteReader): Chunk {
     previous = key
   }
   if (through !== null && compareBytes(previous, through) > 0) reader.fail('keys beyond the range')
-  return { after, through, high, left, entries }
+  return { after, through, applied, high, left, entries }
 }
 
 export function writeWrites (writer: ByteWriter, writes: readonly SubmittedWrite[]): void {

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { SimResult } from './run-seed.ts'
 import { runSeed } from './run-seed.ts'
-import { drawSettings, readSettings } from './settings.ts'
+import type { Focus, SimSettings } from './settings.ts'
+import { drawSettings, focus, readSettings } from './settings.ts'
 import { shrink } from './shrink.ts'
 import { Tally } from './tally.ts'
 
@@ -20,6 +21,7 @@ const help = `Simulates clusters.
   --workers N                            processes; default: one for each processor
   --minutes N                            begins no more seeds after that time
   --first                                ends at the first violation
+  --only JSON                            these settings instead of those drawn: {"nodes":3,"faults":{"kill":4}}
 `
 
 const { values } = parseArgs({
@@ -33,6 +35,7 @@ const { values } = parseArgs({
     workers: { type: 'string' },
     minutes: { type: 'string' },
     first: { type: 'boolean', default: false },
+    only: { type: 'string', default: '{}' },
     worker: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
   }
@@ -53,7 +56,7 @@ async function search (): Promise<void> {
   let next = from
 
   await Promise.all(Array.from({ length: workers }, () => new Promise<void>((resolve, reject) => {
-    const child = fork(fileURLToPath(import.meta.url), ['--worker'], { execArgv: ['--import', 'tsx'] })
+    const child = fork(fileURLToPath(import.meta.url), ['--worker', '--only', values.only], { execArgv: ['--import', 'tsx'] })
     const give = (): void => {
       const goesOn = next < from + count && Date.now() < end && !(values.first && tally.violations > 0)
       if (goesOn) child.send(next++)
@@ -74,9 +77,13 @@ async function search (): Promise<void> {
   if (tally.violations > 0) process.exitCode = 1
 }
 
+function settingsOf (seed: number): SimSettings {
+  return focus(drawSettings(seed), JSON.parse(values.only) as Focus)
+}
+
 async function work (): Promise<void> {
   process.on('message', (seed: number) => {
-    void runSeed(drawSettings(seed)).then(
+    void runSeed(settingsOf(seed)).then(
       result => { process.send?.(result) },
       (error: unknown) => { setImmediate(() => { throw error }) }
     )
@@ -85,7 +92,7 @@ async function work (): Promise<void> {
 
 async function replay (): Promise<void> {
   const settings = values.file === undefined
-    ? drawSettings(Number(values.seed))
+    ? settingsOf(Number(values.seed))
     : readSettings(readFileSync(values.file, 'utf8'))
   const result = await runSeed(settings, values.quiet || values.shrink ? null : line => { console.log(line) })
   report(result)
@@ -102,5 +109,5 @@ async function replay (): Promise<void> {
 function report ({ settings, problems, operations, events, virtualMs, traceHash }: SimResult): void {
   console.log(`seed ${settings.seed}: ${operations} operations, ${events} events, ${virtualMs} ms, trace ${traceHash}`)
   for (const problem of problems.slice(0, 10)) console.log(`  ${problem.slice(0, 2000)}`)
-  if (problems.length > 0) console.log(`  replay it with: npm run sim -- --seed ${settings.seed}`)
+  if (problems.length > 0) console.log(`  replay it with: npm run sim -- --seed ${settings.seed}${values.only === '{}' ? '' : ` --only '${values.only}'`}`)
 }

@@ -1,3 +1,5 @@
+import type { Focus } from './settings.ts'
+
 /** A bug to plant: a change of the sources that the simulator must catch. */
 export interface Mutant {
   readonly name: string
@@ -7,6 +9,8 @@ export interface Mutant {
   readonly replace: string
   /** Changes that would be right by themselves, and make the bug likelier to show. */
   readonly with?: readonly Edit[]
+  /** Where it is looked for. Default: everywhere. */
+  readonly focus?: Focus
 }
 
 export interface Edit {
@@ -20,6 +24,21 @@ const worstSurvivor: Edit = {
   file: 'lib/core/succession.ts',
   find: "liveUnder(a).length - liveUnder(b).length ||\n      compareNames(promise(candidacy, a).end, promise(candidacy, b).end)",
   replace: 'compareNames(promise(candidacy, b).end, promise(candidacy, a).end)'
+}
+
+/** A coordinator tells its view to everybody by itself: that others pass it on only makes it sooner known. */
+const untoldByOthers: Edit = {
+  file: 'lib/core/agreement.ts',
+  find: 'if (status.view !== null && status.view.epoch > (known?.epoch ?? 0)) this.#host.learn(status.view)',
+  replace: ''
+}
+
+/** Three nodes that lose sight of one another, and restart, within a lease. */
+const withinALease: Focus = {
+  nodes: 3, minConsensus: [1, 1, 1], durability: 'disk', brief: true, foundingData: false, queueMax: 100_000, leftOut: 0, driftMax: 0,
+  clientsPerNode: 3, operations: 400, keys: 1, valueBytesMax: 10, thinkMs: 10, writeTimeoutMs: 300,
+  delayMaxMs: 0.5, bandwidth: 100_000, syncMs: 0.1, failureTimeoutMs: 500,
+  faults: { kill: 10, cutLink: 10, isolate: 4 }
 }
 
 /** Each was a hole in a draft of the protocol, or is known from comparable systems. */
@@ -139,7 +158,9 @@ export const mutants: readonly Mutant[] = [
     name: 'no full lease wait after a restart',
     file: 'lib/core/leases.ts',
     find: 'Math.max(this.#granted.get(holder) ?? 0, this.#unknownUntil) - now',
-    replace: '(this.#granted.get(holder) ?? 0) - now'
+    replace: '(this.#granted.get(holder) ?? 0) - now',
+    with: [untoldByOthers],
+    focus: withinALease
   },
   {
     name: 'a lease by the monotonic clock alone',
@@ -157,7 +178,9 @@ export const mutants: readonly Mutant[] = [
     name: 'a lease that is granted after a promise of a later view',
     file: 'lib/core/heartbeats.ts',
     find: 'if (epoch === 0 || epoch < this.#host.vow.epoch) return',
-    replace: 'if (epoch === 0) return'
+    replace: 'if (epoch === 0) return',
+    with: [untoldByOthers],
+    focus: withinALease
   },
   {
     name: 'resolve although too few members have it',

@@ -89,6 +89,15 @@ export function drawSettings (seed: number): SimSettings {
   return settings
 }
 
+/** Some settings, and some faults: all others do not happen. */
+export type Focus = Partial<Omit<SimSettings, 'faults'>> & { readonly faults?: Partial<Record<FaultKind, number>> }
+
+/** The settings with some that are not left to chance. */
+export function focus (drawn: SimSettings, { faults, ...only }: Focus): SimSettings {
+  const none = Object.fromEntries(faultKinds.map(kind => [kind, 0])) as Record<FaultKind, number>
+  return { ...drawn, ...only, faults: faults === undefined ? drawn.faults : { ...none, ...faults } }
+}
+
 /** As they were kept by an earlier version, they lack what came later. */
 export function readSettings (text: string): SimSettings {
   const kept = JSON.parse(text) as Partial<SimSettings> & Pick<SimSettings, 'nodes' | 'faults'>

@@ -9,6 +9,7 @@ import { assertVerdict } from './assert-verdict.ts'
 import { BULK, missingOf } from './bulk.ts'
 import type { Bulk } from './bulk.ts'
 import type { Cluster } from './cluster.ts'
+import { RemoteError } from './cluster-node.ts'
 import { EVERYTHING } from './load.ts'
 import type { Load } from './load.ts'
 import { readDisk } from './read-disk.ts'
@@ -60,10 +61,23 @@ export async function audit (t: Test, cluster: Cluster, load: Load, { bulks = []
  */
 async function settle (cluster: Cluster, load: Load): Promise<void> {
   for (const node of cluster.nodes) {
-    await load.perform(node, `last-${node.name}`, { kind: 'put', key: `last-${node.name}`, value: 'done' })
+    const key = `last-${node.name}`
+    await inTime((attempt) => load.perform(node, key, { kind: 'put', key, value: `done ${attempt}` }))
   }
   for (const node of cluster.nodes) {
-    await load.perform(node, `last-${node.name}`, { kind: 'range', range: EVERYTHING })
+    await inTime(() => load.perform(node, `last-${node.name}`, { kind: 'range', range: EVERYTHING }))
+  }
+}
+
+/** Again and again: tests choose time-outs that are short for a busy machine. */
+async function inTime (operation: (attempt: number) => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await operation(attempt)
+      return
+    } catch (error) {
+      if (!(error instanceof RemoteError && error.code === 'LEVEL_TIMEOUT')) throw error
+    }
   }
 }
 

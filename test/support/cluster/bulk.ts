@@ -8,6 +8,8 @@ export interface Bulk {
   count: number
   /** Of each value, at least 8. */
   bytes: number
+  /** How many are written in one batch. */
+  perWrite?: number
 }
 
 /** All keys of entries in bulk begin with this, and no other key does. */

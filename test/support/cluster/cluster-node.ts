@@ -1,8 +1,10 @@
 import { fork, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { ReplicatorStats } from '../../../index.ts'
+import { releaseFile } from './messages.ts'
 import type { Failure, NodeConfig, NodeMethod, NodeMethods, Reply, SyncPhase } from './messages.ts'
 
 /** The events after which statistics may be others. */
@@ -42,7 +44,7 @@ interface Waiting {
 
 /**
  * One node of a cluster: a directory, an address, and at most one process at a time. Emits `'up'` when the process
- * listens, the events of its replicator under `'replicator:<name>'`, and `'halted'` when the process has frozen itself.
+ * listens, the events of its replicator under `'replicator:<name>'`, and `'halted'` when the process stands still as it was told.
  */
 export class ClusterNode extends EventEmitter {
   readonly config: NodeConfig
@@ -117,13 +119,14 @@ export class ClusterNode extends EventEmitter {
   /** Freezes the process. Its sockets stay open. */
   stop (): void {
     if (this.#child === null || this.#guard !== null) return
-    this.#watch(this.#child)
+    // A frozen process cannot see that its parent is gone. A shell can: its input ends.
+    this.#guard = spawn('sh', ['-c', `read -r _; kill -KILL ${this.#child.pid}`], { stdio: ['pipe', 'ignore', 'ignore'] })
     this.#child.kill('SIGSTOP')
   }
 
-  /** A frozen process cannot see that its parent is gone. A shell can: its input ends. */
-  #watch (child: ChildProcess): void {
-    this.#guard = spawn('sh', ['-c', `read -r _; kill -KILL ${child.pid}`], { stdio: ['pipe', 'ignore', 'ignore'] })
+  /** Lets a process go on that was started with `haltAt`. */
+  release (): void {
+    writeFileSync(releaseFile(this.config), '')
   }
 
   cont (): void {
@@ -189,8 +192,7 @@ export class ClusterNode extends EventEmitter {
       case 'sync':
         this.emit('replicator:sync', reply.progress)
         break
-      case 'halting':
-        if (this.#child !== null && this.#guard === null) this.#watch(this.#child)
+      case 'halted':
         this.emit('halted')
         break
       case 'result':

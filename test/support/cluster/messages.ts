@@ -17,8 +17,13 @@ export interface NodeConfig {
   detours: ReadonlyArray<{ port: number, through: number }>
   /** The module that exports `Replicator`: the source, or a build of it. */
   entry: string
-  /** The first time that it catches up in this way, the process freezes itself: in the middle, however fast it is. */
+  /** The first time that it catches up in this way, the process stands still, until it is released: in the middle, however fast it is. */
   haltAt?: SyncPhase
+}
+
+/** The file that releases a process that stands still. */
+export function releaseFile ({ location }: NodeConfig): string {
+  return `${location}.release`
 }
 
 /** What the parent can ask of a node process. All keys and values are utf8. */
@@ -69,7 +74,7 @@ export type Reply =
   | { type: 'event', name: string }
   | { type: 'view', view: ViewInfo }
   | { type: 'sync', progress: SyncProgress }
-  /** The process is about to freeze itself. */
-  | { type: 'halting' }
+  /** The process stands still from now on, see `haltAt`. */
+  | { type: 'halted' }
   | { type: 'result', id: number, value: unknown }
   | { type: 'failure', id: number, error: Failure }

@@ -1,13 +1,16 @@
 /** One node of a cluster in a process of its own, told what to do by its parent. */
+import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { ClassicLevel } from 'classic-level'
 import type { Change, KeyRange } from '../check/history.ts'
 import { bulkKey, bulkValue } from './bulk.ts'
 import type { Bulk } from './bulk.ts'
+import { releaseFile } from './messages.ts'
 import type { Failure, NodeConfig, NodeMethod, Reply, Request } from './messages.ts'
 
 const EVENTS = ['ready', 'notready', 'connect', 'disconnect', 'reconnect', 'fail', 'closed'] as const
 
+const parent = process.ppid
 const config = JSON.parse(process.argv[2] as string) as NodeConfig
 const { Replicator } = await import(config.entry) as typeof import('../../../index.ts')
 type Options = NonNullable<Parameters<typeof Replicator>[1]>
@@ -40,8 +43,17 @@ replicator.on('sync', (progress) => {
   if (progress.phase !== config.haltAt || halted) return
   halted = true
   // Not before the parent can know of it.
-  process.send?.({ type: 'halting' } satisfies Reply, undefined, undefined, () => { process.kill(process.pid, 'SIGSTOP') })
+  process.send?.({ type: 'halted' } satisfies Reply, undefined, undefined, halt)
 })
+
+/** Stands still until the parent makes a file, or is gone. */
+function halt (): void {
+  const sleeper = new Int32Array(new SharedArrayBuffer(4))
+  while (!existsSync(releaseFile(config))) {
+    if (process.ppid !== parent) process.exit(1)
+    Atomics.wait(sleeper, 0, 0, 20)
+  }
+}
 
 const methods: Record<NodeMethod, (...args: never[]) => unknown> = {
   put: (key: string, value: string) => db.put(key, value),
@@ -92,15 +104,18 @@ async function answer (id: number, method: NodeMethod, args: unknown[]): Promise
   if (closing && (method === 'close' || method === 'closeAbruptly')) process.disconnect()
 }
 
-async function fill ({ first, count, bytes }: Bulk): Promise<void> {
+async function fill ({ first, count, bytes, perWrite = 1 }: Bulk): Promise<void> {
+  const end = first + count
   let next = first
   const one = async (): Promise<void> => {
-    while (next < first + count) {
-      const number = next++
-      await db.put(bulkKey(number), bulkValue(number, bytes))
+    while (next < end) {
+      const from = next
+      next = Math.min(end, from + perWrite)
+      const operations = Array.from({ length: next - from }, (_, i) => ({ type: 'put' as const, key: bulkKey(from + i), value: bulkValue(from + i, bytes) }))
+      await (perWrite === 1 ? db.put(operations[0]!.key, operations[0]!.value) : db.batch(operations))
     }
   }
-  await Promise.all(Array.from({ length: 256 }, one))
+  await Promise.all(Array.from({ length: Math.ceil(256 / perWrite) }, one))
 }
 
 function failureFrom (error: unknown): Failure {

@@ -41,7 +41,7 @@ async function setup ({ sync = false } = {}): Promise<Setup> {
     persisted,
     errors,
     applied: 0,
-    writer: new LogWriter(store, sync, () => made.applied, (id, applied) => { persisted.push([id, applied]) }, (error) => { errors.push(error) })
+    writer: new LogWriter(store, sync, 1e6, () => made.applied, (id, applied) => { persisted.push([id, applied]) }, (error) => { errors.push(error) })
   }
   return made
 }

@@ -95,7 +95,7 @@ export function persist (fields: Partial<Persist>): Persist {
 /** Writes these steps one after the other, as a node that has started would. */
 export async function write (store: Store, ...steps: Array<Partial<Persist>>): Promise<void> {
   await store.batch(startBatch(identity, false), { sync: true })
-  const writer = new LogWriter(store, false, () => 0, () => {}, unexpected)
+  const writer = new LogWriter(store, false, 1e6, () => 0, () => {}, unexpected)
   steps.forEach((fields, i) => { writer.add(i + 1, persist(fields)) })
   await settled()
   await writer.stop()

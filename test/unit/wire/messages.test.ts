@@ -97,7 +97,7 @@ const chunk = fc.record({ keys: range, value: bytes, high: integer, isLast: fc.b
     const inside = isLast || withThrough ? rest : rest.slice(0, -1)
     // The empty key is after the empty one, at the beginning.
     const found = after.byteLength === 0 && withThrough ? [after, ...inside] : inside
-    return { type: 'chunk', after, through, high, left: high, entries: found.map((key) => [key, value] as const) }
+    return { type: 'chunk', after, through, applied: high, high, left: high, entries: found.map((key) => [key, value] as const) }
   })
 
 const arbitraries: Arbitraries = {
@@ -251,7 +251,7 @@ test('messages: nothing reaches into the reserved key space', timeout, async (t)
   const operations = (key: Uint8Array): Operation[] => [{ type: 'put', key: Uint8Array.of(1), value: none }, { type: 'del', key }]
   const write = (key: Uint8Array) => ({ operations: operations(key), body: encodeOperations(operations(key)) })
   const group = (key: Uint8Array, first = 1): Group => ({ epoch: 1, first, entries: [{ kind: 'write', origin: 1, number: 1, ...write(key) }] })
-  const chunk = { type: 'chunk', after: none, through: null, high: 1, left: 0, entries: [] } as const
+  const chunk = { type: 'chunk', after: none, through: null, applied: 1, high: 1, left: 0, entries: [] } as const
 
   const makers: Array<[string, (key: Uint8Array) => WireMessage]> = [
     ['submit', (key) => ({ type: 'submit', epoch: 1, origin: 1, first: 1, writes: [{ ...write(key), kind: 'write' }] })],
@@ -272,7 +272,7 @@ test('messages: a description names no key', timeout, async (t) => {
   const key = Buffer.from('secret')
   t.is(describe({ type: 'copy', after: null, applied: 0 }), 'copy')
   t.is(describe({ type: 'copy', after: key, applied: 5 }), 'copy after a key of 6 bytes, at 5')
-  t.is(describe({ type: 'chunk', after: key, through: null, high: 5, left: 0, entries: [[Buffer.from('secret2'), key]] }), 'chunk of 1 entries, high 5, the last')
+  t.is(describe({ type: 'chunk', after: key, through: null, applied: 5, high: 5, left: 0, entries: [[Buffer.from('secret2'), key]] }), 'chunk of 1 entries, high 5, the last')
   t.is(describe({ type: 'fetch', outline: { base: 4, runs: [] } }), 'fetch from 5 or later')
   t.is(describe({ type: 'fetched', common: 4, committed: 9, truncated: true, groups: [] }), 'fetched nothing after 4: truncated')
   const entry: Entry = { kind: 'open', node: idOf(1), start: 1 }
