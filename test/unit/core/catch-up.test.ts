@@ -20,6 +20,7 @@ class FakeHost implements CatchUpHost {
   committed = 2
   applied = 2
   atRest = true
+  isPromised = false
   copy: CopyState | null = null
   sources: readonly string[] = ['b', 'c']
   log: string[] = []
@@ -87,7 +88,7 @@ class FakeHost implements CatchUpHost {
 
 function setUp (change: Partial<FakeHost> = {}): { host: FakeHost, catchUp: CatchUp } {
   const host = Object.assign(new FakeHost(), change)
-  const catchUp = new CatchUp(host, patience)
+  const catchUp = new CatchUp(host, patience, 1e6)
   catchUp.go()
   return { host, catchUp }
 }
@@ -98,8 +99,8 @@ function fetched (common: number, committed: number, ...groups: Group[]): Messag
 
 const truncated: Message & { type: 'fetched' } = { ...fetched(0, 9), truncated: true }
 
-function chunk (after: string, through: string | null, high: number): Message & { type: 'chunk' } {
-  return { type: 'chunk', after: bytes(after), through: through === null ? null : bytes(through), high, left: 0, entries: [[bytes('k'), bytes('v')]] }
+function chunk (after: string, through: string | null, high: number, applied = 2): Message & { type: 'chunk' } {
+  return { type: 'chunk', after: bytes(after), through: through === null ? null : bytes(through), applied, high, left: 0, entries: [[bytes('k'), bytes('v')]] }
 }
 
 /** A copy is under way, up to `after`; everything so far is applied. */
@@ -240,7 +241,7 @@ tape('where the log is truncated it copies: a beginning, chunks, and the log in 
   t.deepEqual(host.take(), ['b: fetch 20, '])
   catchUp.onFetched('b', fetched(20, 20))
   t.deepEqual(host.take(), ['commit 20', 'b: copy after \'\' at 20'])
-  catchUp.onChunk('b', chunk('', 'k', 22))
+  catchUp.onChunk('b', chunk('', 'k', 22, 20))
   t.deepEqual(host.take(), ['restore after \'\', high 22'])
   catchUp.onRestored()
   t.deepEqual(host.take(), ['b: fetch 20, '])
