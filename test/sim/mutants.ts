@@ -35,11 +35,17 @@ const untoldByOthers: Edit = {
 
 /** Three nodes that lose sight of one another, and restart, within a lease. */
 const withinALease: Focus = {
-  nodes: 3, minConsensus: [1, 1, 1], durability: 'disk', brief: true, foundingData: false, queueMax: 100_000, leftOut: 0, driftMax: 0,
-  clientsPerNode: 3, operations: 400, keys: 1, valueBytesMax: 10, thinkMs: 10, writeTimeoutMs: 300,
-  delayMaxMs: 0.5, bandwidth: 100_000, syncMs: 0.1, failureTimeoutMs: 500,
-  faults: { kill: 10, cutLink: 10, isolate: 4 }
+  nodes: 3, minConsensus: [1, 1, 1], durability: 'disk', brief: false, foundingData: false, queueMax: 100_000, leftOut: 0, driftMax: 0,
+  clientsPerNode: 3, operations: 2000, keys: 1, valueBytesMax: 10, thinkMs: 10, writeTimeoutMs: 300,
+  delayMaxMs: 0.5, bandwidth: 100_000, syncMs: 0.1, failureTimeoutMs: 300,
+  faults: { kill: 4, cutLink: 1 }
 }
+
+/** Three nodes of which one is cut off while the others restart, all within a lease. */
+const afterRestarts: Focus = { ...withinALease, brief: true, failureTimeoutMs: 60, keys: 4, clientsPerNode: 8, thinkMs: 30, faults: { isolate: 1, kill: 6 } }
+
+/** Machines that lose their power in the middle of changes. */
+const powerCuts: Focus = { ...withinALease, brief: true, failureTimeoutMs: 200, syncMs: 20, operations: 400, faults: { powerCut: 10, cutLink: 4 } }
 
 /** Each was a hole in a draft of the protocol, or is known from comparable systems. */
 export const mutants: readonly Mutant[] = [
@@ -95,7 +101,8 @@ export const mutants: readonly Mutant[] = [
     name: 'a promise that is told before it is durable',
     file: 'lib/core/core.ts',
     find: 'this.persist({ vow }, then)',
-    replace: 'this.persist({ vow })\n    then()'
+    replace: 'this.persist({ vow })\n    then()',
+    focus: powerCuts
   },
   {
     name: 'ignore the epoch: go on in the old view after a promise',
@@ -160,7 +167,7 @@ export const mutants: readonly Mutant[] = [
     find: 'Math.max(this.#granted.get(holder) ?? 0, this.#unknownUntil) - now',
     replace: '(this.#granted.get(holder) ?? 0) - now',
     with: [untoldByOthers],
-    focus: withinALease
+    focus: afterRestarts
   },
   {
     name: 'a lease by the monotonic clock alone',

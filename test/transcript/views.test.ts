@@ -121,7 +121,10 @@ tape('a coordinator that is cut off commits nothing, and its callers learn that 
 
 tape('a member that is admitted, and has not installed that, is no survivor', { timeout }, async (t) => {
   const cluster = ready('abc', { minConsensus: 1, memory: true })
-  cluster.crash('c')
+  // Stopped in order: it is sure of the log that it has.
+  cluster.stop('c')
+  cluster.run()
+  cluster.end('c')
   cluster.settleAmong('ab')
   cluster.write('a', 'x', '1')
   cluster.settleAmong('ab')
@@ -141,6 +144,44 @@ tape('a member that is admitted, and has not installed that, is no survivor', { 
   cluster.start('a')
   t.deepEqual(cluster.settle(), [], 'whatever anybody has kept is there when all are')
   t.equal(cluster.node('c').disk.data.get('x'), '1')
+})
+
+tape('a member that may have lost the end of its log is no survivor', { timeout }, async (t) => {
+  const cluster = ready('abc', { minConsensus: 1, memory: true })
+  cluster.crash('c')
+  cluster.settleAmong('ab')
+  const write = cluster.write('a', 'x', '1')
+  cluster.settleAmong('ab')
+  t.equal(write.settlement?.outcome, 'committed')
+  const end = cluster.node('b').core?.end
+  cluster.crash('b', 0, 0)
+  t.ok(cluster.counts.losses > 0)
+  cluster.frozen.add('a>b')
+  cluster.start('b')
+  cluster.run()
+  t.notEqual(cluster.node('b').core?.end, end, 'b lacks what it has voted for')
+  cluster.crash('a')
+  cluster.frozen.clear()
+  cluster.start('c')
+  cluster.pass(10_000)
+  t.notOk(cluster.coordinator, 'b and c wait for a')
+  cluster.start('a')
+  t.deepEqual(cluster.settle(), [])
+  t.equal(cluster.node('b').disk.data.get('x'), '1')
+})
+
+tape('a member that was stopped in order has lost nothing, synced or not', { timeout }, async (t) => {
+  const cluster = ready('abc', { minConsensus: 1, memory: true })
+  cluster.write('a', 'x', '1')
+  cluster.settle()
+  for (const name of 'abc') cluster.stop(name)
+  for (const name of 'abc') cluster.end(name)
+  cluster.start('b')
+  cluster.start('c')
+  t.deepEqual(cluster.settleAmong('bc'), [], 'they need not wait for a')
+  t.equal(cluster.node('b').disk.data.get('x'), '1')
+  cluster.start('a')
+  t.deepEqual(cluster.settle(), [])
 })
 
 tape('a participant that has cut, and died before it installed the view, is a survivor', { timeout }, async (t) => {

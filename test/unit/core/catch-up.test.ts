@@ -88,7 +88,7 @@ class FakeHost implements CatchUpHost {
 
 function setUp (change: Partial<FakeHost> = {}): { host: FakeHost, catchUp: CatchUp } {
   const host = Object.assign(new FakeHost(), change)
-  const catchUp = new CatchUp(host, patience, 1e6)
+  const catchUp = new CatchUp(host, patience, 1000)
   catchUp.go()
   return { host, catchUp }
 }
@@ -118,7 +118,8 @@ tape('it fetches, cuts what is not common, appends in order, and asks for more w
   catchUp.onFetched('b', fetched(3, 9, group(3, 4, 5), group(3, 6)))
   t.deepEqual(host.take(), ['cut 3', 'append 4', 'append 6', 'commit 6'])
   catchUp.go()
-  t.deepEqual(host.take(), [], 'not before it is durable')
+  host.appended.shift()?.()
+  t.deepEqual(host.take(), [], 'not before all of it is durable')
   t.notOk(catchUp.caughtUp)
   t.deepEqual(catchUp.progress, { phase: 'log', done: 6, total: 9, source: 'b' })
   host.sync()
@@ -158,6 +159,7 @@ tape('a log out of order ends the session', { timeout }, async (t) => {
   for (const [what, message] of Object.entries({
     'common beyond the end': fetched(5, 9),
     'common within a group': fetched(1, 9, group(1, 2)),
+    'an epoch before that of the log': fetched(4, 9, group(1, 5)),
     'a gap': fetched(3, 9, group(3, 5)),
     'more than is committed': fetched(3, 4, group(3, 4, 5))
   })) {
@@ -200,6 +202,13 @@ tape('a source that is lost, silent or not live any more is replaced by another'
   host.now++
   catchUp.go()
   t.deepEqual(host.take(), ['b: fetch 2, 3@1 4@2'])
+
+  host.now += patience + 1
+  catchUp.go()
+  t.deepEqual(host.take(), ['c: fetch 2, 3@1 4@2'], 'nor the same one again')
+  host.now += patience + 1
+  catchUp.go()
+  host.take()
 
   catchUp.onFetched('b', fetched(3, 4))
   host.take()
@@ -275,6 +284,34 @@ tape('a beginning of a copy that is older than what is applied here is not taken
   t.deepEqual(host.take(), [])
 })
 
+tape('a member that has promised a view keeps the log with which it did', { timeout }, async (t) => {
+  const { host, catchUp } = setUp()
+  host.take()
+  host.isPromised = true
+  catchUp.onFetched('b', truncated)
+  t.deepEqual(host.take(), [])
+  host.isPromised = false
+  catchUp.go()
+  catchUp.onFetched('b', truncated)
+  host.isPromised = true
+  host.take()
+  catchUp.onSnapshot('b', { type: 'snapshot', base: { position: 20, epoch: 5 }, seeded: true, rows: [] })
+  t.deepEqual(host.take(), [])
+  t.equal(host.tail.end.position, 4)
+})
+
+tape('no more is fetched while much waits to be applied', { timeout }, async (t) => {
+  const { host, catchUp } = setUp()
+  host.take()
+  catchUp.onFetched('b', fetched(3, 5, group(3, 4, 4, 2000)))
+  host.sync()
+  t.deepEqual(host.take(), ['cut 3', 'append 4', 'commit 4'])
+  host.applied = 4
+  host.tail.drop(4)
+  catchUp.onApplied()
+  t.deepEqual(host.take(), ['b: fetch 4, '])
+})
+
 tape('a copy that was interrupted goes on where it was, with whatever source', { timeout }, async (t) => {
   const { host, catchUp } = copying('k', 2)
   catchUp.onFetched('b', fetched(2, 2))
@@ -283,6 +320,10 @@ tape('a copy that was interrupted goes on where it was, with whatever source', {
   t.deepEqual(host.take(), [], 'a chunk out of place')
   catchUp.go()
   t.deepEqual(host.take(), ['b: copy after \'k\' at 2'], 'is asked for again')
+  catchUp.onChunk('b', chunk('k', null, 2, 1))
+  t.deepEqual(host.take(), [], 'so is one that was asked for when less was applied')
+  catchUp.go()
+  t.deepEqual(host.take(), ['b: copy after \'k\' at 2'])
   host.sources = ['c']
   catchUp.onDown('b')
   catchUp.go()
@@ -331,10 +372,22 @@ tape('a copy is verified at one position', { timeout }, async (t) => {
   catchUp.onApplied()
   t.ok(host.take().includes('digest 4'))
   t.equal(catchUp.applyLimit, null)
-  catchUp.onDigest('b', { type: 'digest', position: 4, digest: '11' })
-  t.notOk(host.log.includes('copied'))
   catchUp.onDigested(4, '11')
+  catchUp.onDigest('b', { type: 'digest', position: 3, digest: '22' })
+  catchUp.onDigest('c', { type: 'digest', position: 4, digest: '22' })
+  t.notOk(host.log.some(line => /copied|differs/.test(line)), 'another position, another member')
+  catchUp.onDigest('b', { type: 'digest', position: 4, digest: '11' })
   t.ok(host.take().includes('copied'))
+})
+
+tape('a digest of what was before cannot be compared', { timeout }, async (t) => {
+  const { host, catchUp } = copying(null, 2)
+  catchUp.onFetched('b', fetched(2, 2))
+  host.take()
+  catchUp.onVerifying('b', 1)
+  t.equal(catchUp.applyLimit, null)
+  catchUp.go()
+  t.deepEqual(host.take(), ['b: verify at 2'], 'it is asked for again')
 })
 
 tape('copies that differ are noticed, and those that cannot be compared are believed', { timeout }, async (t) => {

@@ -90,6 +90,9 @@ tape('a grant is remembered, and not given below the promise', { timeout }, asyn
   beats.onHeartbeat('c', { type: 'heartbeat', epoch: 9, sent: 6, applied: 0 })
   t.deepEqual(host.take(), [['c', { type: 'grant', epoch: 9, sent: 6 }]], 'whoever is ahead gets one, too')
   t.deepEqual(left(), [`b ${longer(LEASE_MS)}`, `c ${longer(LEASE_MS)}`])
+  host.vow = noVow
+  beats.onHeartbeat('c', { type: 'heartbeat', epoch: 0, sent: 7, applied: 0 })
+  t.deepEqual(host.take(), [], 'who asks for nothing gets nothing')
 })
 
 tape('leases are valid in the view for which they were granted, by members', { timeout }, async (t) => {

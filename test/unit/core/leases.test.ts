@@ -103,6 +103,20 @@ tape('as many grants are needed as make a majority with the holder', { timeout }
   }
 })
 
+tape('grants of two views do not add up', { timeout }, async (t) => {
+  const holder = leases()
+  holder.ask(0, wall)
+  holder.hold('b', 0, 2)
+  holder.hold('c', 0, 2)
+  t.ok(holder.valid(1, wall, 2))
+  holder.drop()
+  holder.ask(2, wall)
+  holder.hold('b', 2, 2)
+  t.notOk(holder.valid(3, wall, 2), 'what c has granted was for the last one')
+  holder.hold('c', 2, 2)
+  t.ok(holder.valid(3, wall, 2))
+})
+
 tape('of the grants that make it up, the earliest wall clock counts', { timeout }, async (t) => {
   const holder = leases()
   holder.ask(0, wall)

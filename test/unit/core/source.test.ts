@@ -152,11 +152,35 @@ tape('a copy is given at rest, and of a state that is not older than the asker\'
   source.onChunk('b', { after: bytes('k'), through: null, left: 0, entries: [] })
   t.deepEqual(host.take(), ['b: chunk up to 8'], 'an apply was under way while it was read')
 
+  source.onChunk('b', { after: bytes('k'), through: null, left: 0, entries: [] })
+  t.deepEqual(host.take(), [], 'nobody has asked for it')
+
   source.onRequest('c', { type: 'copy', after: bytes('k'), applied: 7 })
   source.onDown('c')
   host.applied = 8
   source.serve()
   t.equal(host.effects.length, 1, 'c is gone')
+})
+
+tape('a chunk that was read for a session that is lost is given to nobody', { timeout }, async (t) => {
+  const { host, source } = setUp({ committed: 6, applied: 6 })
+  source.onRequest('b', { type: 'copy', after: bytes('k'), applied: 6 })
+  source.onDown('b')
+  source.onRequest('b', { type: 'copy', after: bytes('l'), applied: 6 })
+  t.deepEqual(host.effects, [{ type: 'chunk', to: 'b', after: bytes('k') }], 'one read at a time')
+  source.onChunk('b', { after: bytes('k'), through: null, left: 0, entries: [] })
+  t.deepEqual(host.take(), [])
+  source.serve()
+  source.onChunk('b', { after: bytes('l'), through: null, left: 0, entries: [] })
+  t.deepEqual(host.take(), ['b: chunk up to 0'])
+})
+
+tape('what was cut while it was read is not given', { timeout }, async (t) => {
+  const { host, source } = setUp({ committed: 6 })
+  host.tail.drop(3)
+  source.onFetch('b', fetch(0))
+  source.onLoaded('b', 1, [group(1, 1, 2), group(1, 3), group(1, 4, 5)])
+  t.deepEqual(host.take(), ['b: 1,3 after 0, committed 6'])
 })
 
 tape('one digest is made at a time, for all who ask at one position', { timeout }, async (t) => {
