@@ -415,7 +415,8 @@ export class Agreement {
   #isPatient (promised: number, known: View, reachable: readonly MemberId[]): boolean {
     const { now, self, vow, leads } = this.#host
     if (now < this.#notBefore) return false
-    if (leads) return true
+    // Whoever leads knows best what is needed; unless another was faster.
+    if (leads && promised === known.epoch) return true
     if (this.#patience?.epoch !== promised) this.#patience = { epoch: promised, from: now }
     const attempts = promised - known.epoch
     const turns = reachable.indexOf(self) + (attempts > 0 && vow.epoch === promised && vow.to !== self ? 1 : 0)

@@ -18,6 +18,7 @@ import type { LogHost } from './log.ts'
 import type { LogTail } from './log-tail.ts'
 import type { Founding, Message, PromiseMessage } from './messages.ts'
 import type { OriginRow } from './origins.ts'
+import { Pace } from './pace.ts'
 import type { ParticipantHost } from './participant.ts'
 import { Participant } from './participant.ts'
 import type { PendingKeys } from './pending.ts'
@@ -26,12 +27,6 @@ import { Source } from './source.ts'
 import { Submissions } from './submissions.ts'
 import type { View, Vow } from './view.ts'
 import { isLive, sameMembers } from './view.ts'
-
-/** A store that needs longer than this, and than the failure time-out, for one step has stalled. */
-const STALL_MS = 1000
-
-/** Ticks come several times a second: if nothing came for so long, this process did not run. */
-const PAUSE_MS = 1000
 
 type Hosts = AgreementHost & CatchUpHost & CoordinatorHost & HeartbeatHost & LogHost & ParticipantHost & SourceHost
 
@@ -43,8 +38,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   readonly submissions: Submissions
 
   readonly #config: CoreConfig
-  readonly #stallMs: number
-  readonly #pauseMs: number
+  readonly #pace: Pace
   readonly #heartbeats: Heartbeats
   readonly #application: Application
   readonly #log: Log
@@ -73,12 +67,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   #intact: boolean
   #copy: CopyState | null
   #restoring = false
-  /** Since when an apply, or a piece of a copy, is being written; null if none is. */
-  #busySince: number | null = null
   /** Everything up to here was committed in a view with as many members as the callers of this node ask for. */
   #assured = 0
-  /** Since when entries are pending and the committed point stands still; null if it does not. */
-  #stuckSince: number | null = null
   /** In this epoch, the coordinator does not get on. */
   #accusedIn = 0
 
@@ -88,8 +78,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.self = config.self
     this.start = config.start
     this.#now = now
-    this.#stallMs = Math.max(STALL_MS, config.failureTimeoutMs)
-    this.#pauseMs = Math.min(PAUSE_MS, Math.max(100, config.failureTimeoutMs / 2))
+    this.#pace = new Pace(config.failureTimeoutMs)
     this.#vow = recovered.vow
     this.#intact = recovered.intact
     this.#accepted = recovered.accepted
@@ -104,14 +93,14 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.submissions = new Submissions(this, config)
     this.#heartbeats = new Heartbeats(this, config.failureTimeoutMs)
     this.#source = new Source(this)
-    this.#catchUp = new CatchUp(this, Math.max(STALL_MS, 2 * config.failureTimeoutMs), config.tailBytesMax)
+    this.#catchUp = new CatchUp(this, 2 * this.#pace.stallMs, config.tailBytesMax)
   }
 
   /** `now`: this node's monotonic clock, in milliseconds. */
   step (input: Input, now: number): Effect[] {
-    const pause = now - this.#now
-    this.#now = Math.max(this.#now, now)
-    if (pause > this.#pauseMs) this.#forgive()
+    const before = this.#now
+    this.#now = Math.max(before, now)
+    if (this.#pace.isPause(before, now)) this.#forgive()
     if (this.#stopped) {
       if (input.type === 'write') this.emit({ type: 'settle', ticket: input.ticket, settlement: { outcome: 'aborted', why: 'closed', transaction: null } })
     } else {
@@ -161,7 +150,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   get caughtUp (): boolean { return this.#catchUp.caughtUp }
   get progress (): Progress | null { return this.#catchUp.progress }
   get accused (): boolean { return this.#accusedIn > 0 && this.#known?.epoch === this.#accusedIn }
-  get stalled (): readonly MemberId[] { return this.#coordinator?.stalled(this.#stallMs) ?? [] }
+  get stalled (): readonly MemberId[] { return this.#coordinator?.stalled(this.#pace.stallMs) ?? [] }
 
   get minConsensus (): number {
     return this.#config.minConsensus ?? (this.#known === null ? this.#required.length + this.#unresolved : this.#known.members.length - 1)
@@ -169,8 +158,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   /** False while this node can take no part: it stops, or its store does not get on. */
   get fit (): boolean {
-    const hangs = (since: number | null): boolean => since !== null && this.#now - since >= this.#stallMs
-    return !this.#stopped && !hangs(this.#durability.since) && !hangs(this.#busySince)
+    return !this.#stopped && !this.#pace.hangs(this.#now, this.#durability.since)
   }
 
   get founding (): Founding {
@@ -270,7 +258,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   /** `view`: in which all live members have everything up to here; null if not known. */
   commit (position: number, view: View | null): void {
-    if (this.#log.commit(position)) this.#stuckSince = null
+    if (this.#log.commit(position)) this.#pace.onProgress()
     if (view !== null && view.live.length > this.minConsensus) this.#assured = Math.max(this.#assured, position)
   }
 
@@ -338,7 +326,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   restore (effect: { after: Uint8Array, through: Uint8Array | null, entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]>, copy: CopyState }): void {
     this.#restoring = true
-    this.#busySince = this.#now
+    this.#pace.onBusy(this.#now)
     this.#copy = effect.copy
     this.emit({ type: 'restore', ...effect })
   }
@@ -388,7 +376,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
         break
       case 'restored':
         this.#restoring = false
-        this.#busySince = null
+        this.#pace.onBusy(null)
         this.#catchUp.onRestored()
         break
       case 'chunk': {
@@ -483,7 +471,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     if (this.#known?.epoch !== view.epoch || this.#vow.epoch !== view.epoch || !isLive(view, this.self) || !this.complete) return
     this.#participant = new Participant(this, view, this.#view?.epoch === view.epoch)
     // It has its time from here on.
-    this.#stuckSince = null
+    this.#pace.onProgress()
   }
 
   #onDown (peer: MemberId): void {
@@ -502,8 +490,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.#heartbeats.onTick(wall)
     this.submissions.onTick(this.#now)
     this.#coordinator?.onTick()
-    const { stuckSince, view } = { stuckSince: this.#stuckSince, view: this.#participant?.view }
-    if (stuckSince !== null && view?.leaseFree === false && this.#now - stuckSince > 2 * this.#stallMs) this.#accusedIn = view.epoch
+    const view = this.#participant?.view
+    if (view?.leaseFree === false && this.#pace.isStuck(this.#now)) this.#accusedIn = view.epoch
     this.agreement.evaluate()
     if (this.#isBehind) this.#catchUp.go()
     const { known } = this
@@ -519,7 +507,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   #onApplied (through: number): void {
     assert(through === this.#application.at, 'one apply at a time')
-    this.#busySince = null
+    this.#pace.onBusy(null)
     const groups = this.#application.done(this.tail)
     for (const group of groups) group.entries.forEach((entry, i) => { this.submissions.onApplied(group.first + i, entry) })
     this.#log.onApplied(groups)
@@ -535,13 +523,12 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.agreement.forgive()
     this.#coordinator?.forgive()
     this.#durability.forgive(this.#now)
-    if (this.#stuckSince !== null) this.#stuckSince = this.#now
-    if (this.#busySince !== null) this.#busySince = this.#now
+    this.#pace.forgive(this.#now)
   }
 
   #enter (view: View): void {
     this.#view = view
-    this.#stuckSince = null
+    this.#pace.onProgress()
     this.#heartbeats.onEntered()
   }
 
@@ -559,8 +546,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.#source.serve()
     this.#applyNext()
     this.submissions.onAssured(Math.min(this.#assured, this.applied))
-    if (this.end === this.committed) this.#stuckSince = null
-    else this.#stuckSince ??= this.#now
+    this.#pace.onPending(this.end > this.committed, this.#now)
     if (!this.#intact) this.#intact = this.#coordinator?.complete ?? this.#participant?.caughtUp ?? false
 
     const { ready, fit } = this
@@ -581,7 +567,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     const through = Math.min(this.#log.committed, this.#log.durableEnd, this.#catchUp.applyLimit ?? Infinity)
     const apply = this.#application.next(this.tail, through)
     if (apply === null) return
-    this.#busySince = this.#now
+    this.#pace.onBusy(this.#now)
     this.emit(apply)
   }
 

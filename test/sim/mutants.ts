@@ -22,7 +22,7 @@ export interface Edit {
 /** Any survivor will do: so one that has the shortest log will, too. */
 const worstSurvivor: Edit = {
   file: 'lib/core/succession.ts',
-  find: "liveUnder(a).length - liveUnder(b).length ||\n      compareNames(promise(candidacy, a).end, promise(candidacy, b).end)",
+  find: 'liveUnder(a).length - liveUnder(b).length ||\n      compareNames(promise(candidacy, a).end, promise(candidacy, b).end)',
   replace: 'compareNames(promise(candidacy, b).end, promise(candidacy, a).end)'
 }
 
@@ -35,9 +35,24 @@ const untoldByOthers: Edit = {
 
 /** Three nodes that lose sight of one another, and restart, within a lease. */
 const withinALease: Focus = {
-  nodes: 3, minConsensus: [1, 1, 1], durability: 'disk', brief: false, foundingData: false, queueMax: 100_000, leftOut: 0, driftMax: 0,
-  clientsPerNode: 3, operations: 2000, keys: 1, valueBytesMax: 10, thinkMs: 10, writeTimeoutMs: 300,
-  delayMaxMs: 0.5, bandwidth: 100_000, syncMs: 0.1, failureTimeoutMs: 300,
+  nodes: 3,
+  minConsensus: [1, 1, 1],
+  durability: 'disk',
+  brief: false,
+  foundingData: false,
+  queueMax: 100_000,
+  leftOut: 0,
+  driftMax: 0,
+  clientsPerNode: 3,
+  operations: 2000,
+  keys: 1,
+  valueBytesMax: 10,
+  thinkMs: 10,
+  writeTimeoutMs: 300,
+  delayMaxMs: 0.5,
+  bandwidth: 100_000,
+  syncMs: 0.1,
+  failureTimeoutMs: 300,
   faults: { kill: 4, cutLink: 1 }
 }
 
