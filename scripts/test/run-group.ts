@@ -10,7 +10,7 @@ export interface GroupResult {
 }
 
 /** A last resort against a hanging process: tests have time-outs of their own. */
-const timeoutMinutes: Record<string, number> = { tidy: 2, unit: 4, transcript: 6, level: 6, sim: 10, cluster: 10 }
+const timeoutMinutes: Record<string, number> = { tidy: 2, unit: 4, transcript: 6, level: 8, sim: 10, cluster: 10 }
 const timeoutMinutesDefault = 6
 
 export async function runGroup (group: string, files: readonly string[]): Promise<GroupResult> {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import test from 'tape'
-import type { Level, MakeLevel, Wrap } from './suite.ts'
+import type { Level, MakeLevel, RunningTest, Wrap } from './suite.ts'
+import { runningTest } from './suite.ts'
 import { duplexPair } from '../../lib/net/duplex-pair.ts'
 
 type Transport = (port: number, host: string) => Duplex
@@ -74,14 +75,23 @@ interface Cluster {
   replicators: TestedReplicator[]
 }
 
-const unclosed = new Set<Cluster>()
+/** Each with the test that opened it. */
+const unclosed = new Map<Cluster, RunningTest>()
+
+/** A test may end before what it does: its plan is met, and the next one begins. */
+const TESTS_BETWEEN = 25
 
 /** Lets the others follow the first, as often as it opens and closes. */
 function track (cluster: Cluster): void {
   const { db, others } = cluster
 
   db.on('opening', () => {
-    unclosed.add(cluster)
+    const test = runningTest()
+    for (const [earlier, { name, number }] of unclosed) {
+      // Tests that share a database begin with a test that opens it.
+      if (number + TESTS_BETWEEN < test.number && !name.includes('setup')) void leave(earlier)
+    }
+    unclosed.set(cluster, test)
     for (const other of others) other.open().catch(() => {})
   })
   db.on('closed', () => {
@@ -90,11 +100,17 @@ function track (cluster: Cluster): void {
   })
 }
 
-// Some tests of the suite leave a database open. It stays so, because closing it would call back into the test, which is
-// over; without connections and timers it keeps nothing alive.
+/**
+ * Some tests of the suite leave their database open. It stays so, because closing it would call back into the test, which
+ * is over; but hundreds of clusters that send heartbeats would slow down all tests that follow. Without connections and
+ * timers, what is open keeps nothing alive.
+ */
+async function leave (cluster: Cluster): Promise<void> {
+  unclosed.delete(cluster)
+  await Promise.allSettled(cluster.replicators.map((replicator) => replicator.close()))
+  await Promise.allSettled(cluster.others.map((level) => level.close()))
+}
+
 test.onFinish(async () => {
-  for (const { others, replicators } of unclosed) {
-    await Promise.allSettled(replicators.map((replicator) => replicator.close()))
-    await Promise.allSettled(others.map((level) => level.close()))
-  }
+  for (const cluster of unclosed.keys()) await leave(cluster)
 })

@@ -35,6 +35,16 @@ export const makeClassicLevel: MakeLevel = (options) => {
   return new ClassicLevel(directory, options as object)
 }
 
+export interface RunningTest {
+  name: string
+  number: number
+}
+
+let running: RunningTest = { name: '', number: 0 }
+
+/** The test of the suite that runs. */
+export const runningTest = (): RunningTest => running
+
 /**
  * Runs abstract-level's own test suite, all of it, on wrapped databases. `testsMin` is how many tests it has for the
  * bare database, so that none gets lost because a feature seems not to be supported.
@@ -47,7 +57,10 @@ export function runSuite (make: MakeLevel, wrap: Wrap, testsMin: number): void {
     const callback = rest.at(-1) as test.TestCase
     const options = typeof rest[0] === 'object' ? rest[0] as object : {}
     tests++
-    test(name, { timeout: 30000, ...options }, callback)
+    test(name, { timeout: 30000, ...options }, (t) => {
+      running = { name, number: running.number + 1 }
+      return callback(t)
+    })
   }
 
   levelSuite({
