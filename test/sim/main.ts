@@ -81,12 +81,19 @@ function settingsOf (seed: number): SimSettings {
   return focus(drawSettings(seed), JSON.parse(values.only) as Focus)
 }
 
+/** What nobody has thought of, on a disk that cannot be read for example, is a violation, too. */
+async function run (settings: SimSettings, onLine: ((line: string) => void) | null): Promise<SimResult> {
+  try {
+    return await runSeed(settings, onLine)
+  } catch (error) {
+    const problems = [`the run ended with ${error instanceof Error ? error.stack : String(error)}`]
+    return { settings, problems, operations: 0, committed: 0, unknown: 0, events: 0, virtualMs: 0, faults: {}, traceHash: '' }
+  }
+}
+
 async function work (): Promise<void> {
   process.on('message', (seed: number) => {
-    void runSeed(settingsOf(seed)).then(
-      result => { process.send?.(result) },
-      (error: unknown) => { setImmediate(() => { throw error }) }
-    )
+    void run(settingsOf(seed), null).then(result => { process.send?.(result) })
   })
 }
 
@@ -94,7 +101,7 @@ async function replay (): Promise<void> {
   const settings = values.file === undefined
     ? settingsOf(Number(values.seed))
     : readSettings(readFileSync(values.file, 'utf8'))
-  const result = await runSeed(settings, values.quiet || values.shrink ? null : line => { console.log(line) })
+  const result = await run(settings, values.quiet || values.shrink ? null : line => { console.log(line) })
   report(result)
   if (result.problems.length === 0) return
   process.exitCode = 1

@@ -3,7 +3,7 @@ import tape from 'tape'
 import { mutants } from './mutants.ts'
 import { runMutant } from './run-mutant.ts'
 
-const SEEDS_MAX = 1500
+const SEEDS_MAX = 600
 
 tape('the simulator catches every planted bug', { timeout: 600_000 }, async (t) => {
   const waiting = [...mutants]

@@ -9,7 +9,7 @@ const sources = ['lib', 'index.ts', 'package.json', 'test/sim', 'test/support']
  * Runs the simulator on a copy of the sources with a bug in it. Resolves to what it printed if it found a violation, to
  * null if it did not within `seeds` seeds.
  */
-export async function runMutant ({ name, focus = {}, ...edit }: Mutant, seeds: number): Promise<string | null> {
+export async function runMutant ({ name, focus = {}, from = 1, ...edit }: Mutant, seeds: number): Promise<string | null> {
   // Inside the repository, so that packages are found.
   const folder = join('.tmp', 'mutants', name.replaceAll(/[^a-z]+/gi, '-'))
   rmSync(folder, { recursive: true, force: true })
@@ -24,7 +24,7 @@ export async function runMutant ({ name, focus = {}, ...edit }: Mutant, seeds: n
 
   try {
     return await new Promise((resolve, reject) => {
-      const args = ['--import', 'tsx', 'test/sim/main.ts', '--seeds', String(seeds), '--from', '1', '--workers', '1', '--first', '--only', JSON.stringify(focus)]
+      const args = ['--import', 'tsx', 'test/sim/main.ts', '--seeds', String(seeds), '--from', String(from), '--workers', '1', '--first', '--only', JSON.stringify(focus)]
       execFile(process.execPath, args, { cwd: folder, maxBuffer: 1e8, timeout: 240_000 }, (error, stdout, stderr) => {
         if (error === null) resolve(null)
         else if (error.code === 1 && stdout.includes('violations')) resolve(stdout)
