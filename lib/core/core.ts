@@ -147,6 +147,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   get cuts (): number { return this.#log.cuts }
   get atRest (): boolean { return this.#application.atRest && !this.#restoring }
   get isPromised (): boolean { return this.#vow.epoch > (this.#known?.epoch ?? 0) }
+  get backlogged (): boolean { return this.tail.bytes >= this.#config.tailBytesMax && this.committed > this.applied }
   get caughtUp (): boolean { return this.#catchUp.caughtUp }
   get progress (): Progress | null { return this.#catchUp.progress }
   get accused (): boolean { return this.#accusedIn > 0 && this.#known?.epoch === this.#accusedIn }
@@ -514,6 +515,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     const { id } = this.submissions
     if (id !== 0 && this.#application.table.get(id) === undefined) this.submissions.onForgotten()
     this.#catchUp.onApplied()
+    this.#participant?.acknowledge()
   }
 
   // What follows from the state.

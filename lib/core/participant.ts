@@ -9,6 +9,8 @@ export interface ParticipantHost extends Host {
   readonly tail: LogTail
   /** The highest position that this node knows to be committed. */
   readonly committed: number
+  /** What is committed is not applied fast enough. */
+  readonly backlogged: boolean
   /** Appends a group of another's making. With `view`, that view is installed in the same atomic step. */
   append (group: Group, then: () => void, view: View | null): void
   /** Deletes all after this position, durably before anything that is appended later. */
@@ -111,9 +113,12 @@ export class Participant {
     this.#host.commit(Math.min(committed, this.#host.tail.end.position), this.view)
   }
 
-  /** Several persists may have become durable at once: one vote covers them. */
+  /**
+   * Several persists may have become durable at once: one vote covers them. It waits while there is a backlog, so that
+   * no more comes than this node can apply.
+   */
   acknowledge (): void {
-    if (this.#end > this.#acknowledged) this.#acknowledge()
+    if (this.#end > this.#acknowledged && !this.#host.backlogged) this.#acknowledge()
   }
 
   #acknowledge (): void {

@@ -33,7 +33,8 @@ export function coreChaos (seed: number, steps = 1000): { differences: string[],
     logBytesMax: random.pick([500, 500, 5000, 1e9]),
     originsMax: random.pick([names.length + 1, 16]),
     windowWrites: random.pick([1, 3, 100]),
-    groupBytesMax: random.pick([1, 100, 1000])
+    groupBytesMax: random.pick([1, 100, 1000]),
+    tailBytesMax: random.pick([1, 500, 100_000])
   })
   for (const node of cluster.nodes) {
     node.rate = 1 + (2 * random.next() - 1) * 0.02

@@ -22,6 +22,7 @@ export interface ClusterOptions {
   originsMax?: number
   windowWrites?: number
   groupBytesMax?: number
+  tailBytesMax?: number
 }
 
 export class CoreNode {
@@ -122,7 +123,7 @@ export class CoreCluster {
       minConsensus: this.#minConsensus(name),
       originsMax: this.#options.originsMax ?? 16,
       groupBytesMax: this.#options.groupBytesMax ?? 1000,
-      tailBytesMax: 100_000,
+      tailBytesMax: this.#options.tailBytesMax ?? 100_000,
       applyBytesMax: 1000,
       windowWrites: this.#options.windowWrites ?? 100,
       windowBytes: 100_000,
