@@ -1,0 +1,134 @@
+import tape from 'tape'
+import type { CoordinatorHost, CoordinatorLimits } from '../../../lib/core/coordinator.ts'
+import { Coordinator } from '../../../lib/core/coordinator.ts'
+import type { Effect } from '../../../lib/core/effects.ts'
+import type { Group } from '../../../lib/core/entry.ts'
+import { emptyLog } from '../../../lib/core/entry.ts'
+import { LogTail } from '../../../lib/core/log-tail.ts'
+import type { Message } from '../../../lib/core/messages.ts'
+import { OriginTable } from '../../../lib/core/origins.ts'
+import type { View } from '../../../lib/core/view.ts'
+
+const timeout = 30_000
+const limits: CoordinatorLimits = { groupBytesMax: 1000, tailBytesMax: 1000, incomingMax: 10, incomingBytesMax: 1000, bodyBytesMax: 1000 }
+const view: View = {
+  epoch: 2,
+  cluster: 'k',
+  members: ['a', 'b', 'c'],
+  live: ['a', 'b', 'c'].map(id => ({ id, since: 1 })),
+  coordinator: 'a',
+  coordinatorStart: 1,
+  seeder: null,
+  leaseFree: false
+}
+
+class FakeHost implements CoordinatorHost {
+  readonly self = 'a'
+  readonly start = 1
+  readonly base = emptyLog
+  readonly tail = new LogTail(0, [])
+  now = 0
+  committed = 0
+  /** Appends that are on their way to the disk. */
+  readonly disk: Array<() => void> = []
+  readonly sent: Array<readonly [string, Message]> = []
+  readonly effects: Effect[] = []
+
+  send (to: string, message: Message): void { this.sent.push([to, message]) }
+  emit (effect: Effect): void { this.effects.push(effect) }
+  persist (): void { throw new Error('a coordinator appends') }
+  commit (position: number): void { this.committed = position }
+  append (group: Group, then: () => void): void {
+    this.tail.append(group)
+    this.disk.push(then)
+  }
+
+  /** A coordinator that b and c follow. */
+  lead (waitUntil = 0): Coordinator {
+    const coordinator = new Coordinator(this, view, new OriginTable(10, []), true, waitUntil, limits)
+    for (const id of ['b', 'c']) {
+      coordinator.onUp(id)
+      coordinator.onFollow(id, { base: 0, runs: [] })
+      coordinator.onAck(id, 0, true)
+    }
+    return coordinator
+  }
+}
+
+/** Makes the next group. */
+function make (coordinator: Coordinator, node: string): void {
+  coordinator.onOpen(node, 1)
+  coordinator.flush(false)
+}
+
+tape('what all live members have acknowledged is committed', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const coordinator = host.lead()
+  make(coordinator, 'a')
+  coordinator.onAck('b', 1, true)
+  coordinator.onAck('c', 1, false)
+  host.disk.shift()?.()
+  t.equal(host.committed, 0, 'a receipt is no vote')
+  coordinator.onAck('c', 1, true)
+  t.equal(host.committed, 1)
+  make(coordinator, 'b')
+  coordinator.onAck('b', 2, true)
+  coordinator.onAck('c', 2, true)
+  t.equal(host.committed, 1, 'the coordinator itself is one of them')
+  host.disk.shift()?.()
+  t.equal(host.committed, 2)
+  coordinator.onAck('c', 3, true)
+  t.same(host.effects.map(({ type }) => type), ['disconnect'], 'nobody acknowledges what was never sent')
+
+  make(coordinator, 'c')
+  coordinator.depose()
+  host.disk.shift()?.()
+  coordinator.onAck('b', 3, true)
+  coordinator.onAck('c', 3, true)
+  t.equal(host.committed, 2, 'once a later epoch is promised, votes of this one count no more')
+})
+
+tape('nothing commits before the wait for leases is over', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const coordinator = host.lead(600)
+  make(coordinator, 'a')
+  host.disk.shift()?.()
+  for (const id of ['b', 'c']) coordinator.onAck(id, 1, true)
+  host.now = 599
+  coordinator.onTick()
+  t.equal(host.committed, 0)
+  host.now = 600
+  coordinator.onTick()
+  t.equal(host.committed, 1)
+})
+
+tape('who owes an acknowledgement for too long is stalled', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const coordinator = host.lead()
+  host.now = 5000
+  t.same(coordinator.stalled(1000), [], 'nobody owes anything')
+
+  make(coordinator, 'a')
+  host.now = 6001
+  t.same(coordinator.stalled(1000), [], 'nobody is blamed while this node\'s own disk is behind')
+  host.disk.shift()?.()
+  t.same(coordinator.stalled(1000), ['b', 'c'])
+  coordinator.onAck('b', 1, true)
+  t.same(coordinator.stalled(1000), ['c'])
+
+  coordinator.onDown('c')
+  coordinator.onUp('c')
+  coordinator.onFollow('c', { base: 0, runs: [] })
+  t.same(coordinator.stalled(1000), ['c'], 'coming and going is no way to keep up')
+  coordinator.forgive()
+  t.same(coordinator.stalled(1000), [], 'what came while this process did not run may be unread')
+  host.now = 7002
+  t.same(coordinator.stalled(1000), ['c'])
+
+  make(coordinator, 'b')
+  host.disk.shift()?.()
+  coordinator.onAck('c', 1, true)
+  t.same(coordinator.stalled(1000), [], 'a step forward counts')
+  host.now = 8003
+  t.same(coordinator.stalled(1000), ['b', 'c'], 'and so does what is still owed')
+})
