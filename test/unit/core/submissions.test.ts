@@ -1,5 +1,8 @@
 import tape from 'tape'
-import { CoreCluster } from '../../support/core-cluster.ts'
+import type { Effect } from '../../../lib/core/effects.ts'
+import type { Message } from '../../../lib/core/messages.ts'
+import { Submissions } from '../../../lib/core/submissions.ts'
+import { CoreCluster, bytes } from '../../support/core-cluster.ts'
 
 /** A ready trio, its coordinator, and one of the others. */
 function trio (): { cluster: CoreCluster, leader: string, other: string } {
@@ -116,4 +119,57 @@ tape('when peers have failed for good, queued writes are aborted and submitted o
   cluster.start(leader)
   cluster.run()
   t.deepEqual(cluster.differences(), [])
+})
+
+/** The origin of b, with three writes that are submitted under the id 7 as numbers 1 to 3. The first two are in its log. */
+function submitted (): { origin: Submissions, sent: () => string[], settled: () => string[] } {
+  const messages: Message[] = []
+  const effects: Effect[] = []
+  const origin = new Submissions({
+    self: 'b',
+    start: 1,
+    send: (_, message) => { messages.push(message) },
+    emit: effect => { effects.push(effect) },
+    persist: () => { throw new Error('an origin persists nothing') }
+  }, { windowWrites: 10, windowBytes: 1000, submitBytesMax: 1000, withdrawMs: 10 })
+  origin.onReady(true)
+  origin.connect('a', 1)
+  for (const ticket of [1, 2, 3]) origin.add(ticket, { body: bytes(`${ticket}`), operations: [], kind: 'write' }, false, 1000)
+  origin.onApplied(7, { kind: 'open', node: 'b', start: 1 })
+  for (const number of [1, 2]) origin.onLogged({ kind: 'write', origin: 7, number, body: bytes(`${number}`), operations: [] })
+
+  const sent = (): string[] => messages.splice(0).map(message => message.type === 'submit' ? `submit ${message.origin}:${message.first}+${message.writes.length}` : message.type)
+  const settled = (): string[] => effects.splice(0).map(effect => effect.type === 'settle' ? `${effect.ticket} ${effect.settlement.outcome}` : effect.type)
+  if (sent().join() !== 'open,submit 7:1+3' || settled().length > 0) throw new Error('not submitted')
+  return { origin, sent, settled }
+}
+
+tape('a copy of another log takes the place of this one', { timeout: 30_000 }, async (t) => {
+  let { origin, sent, settled } = submitted()
+  origin.disconnect()
+  origin.onCopied(7, 1)
+  t.same(settled(), ['1 unknown'], 'nobody can tell what became of a number whose entry is not seen')
+  origin.connect('a', 2)
+  t.same(sent(), ['submit 7:2+1', 'submit 7:3+1'], 'those beyond are submitted again: what held them is gone')
+  origin.onApplied(12, { kind: 'write', origin: 7, number: 3, body: bytes('3'), operations: [] })
+  t.same(settled(), ['2 aborted'], 'a number that was passed over is never taken')
+  origin.onAssured(12)
+  t.same(settled(), ['3 committed'])
+
+  ;({ origin, sent, settled } = submitted())
+  origin.disconnect()
+  origin.onCopied(7, null)
+  t.same(settled(), ['1 unknown', '2 unknown', '3 unknown'], 'nor what became of any, if the id has left the table')
+  origin.connect('a', 2)
+  t.same(sent(), ['open'], 'a new id is asked for')
+
+  // The entry that gave this start its id is among those that are not seen.
+  const messages: string[] = []
+  const fresh = new Submissions({ self: 'b', start: 1, send: (_, { type }) => { messages.push(type) }, emit: () => {}, persist: () => {} },
+    { windowWrites: 10, windowBytes: 1000, submitBytesMax: 1000, withdrawMs: 10 })
+  fresh.onReady(true)
+  fresh.add(1, { body: bytes('1'), operations: [], kind: 'write' }, false, 1000)
+  fresh.onCopied(9, 0)
+  fresh.connect('a', 1)
+  t.same([fresh.id, messages], [9, ['submit']], 'the id is taken from the table')
 })
