@@ -1,6 +1,6 @@
 import tape from 'tape'
 import type { CoreCluster } from '../support/core-cluster.ts'
-import { goOn, ready, without } from './survive.ts'
+import { ready, survive } from './survive.ts'
 
 // A member was away, and catches up by log or by a copy until it is admitted: each step of that × who dies there × what of
 // its persists reached the disk. The others go on, and in the end everything is alike.
@@ -57,13 +57,8 @@ for (const [how, logBytesMax, expected] of [['log', 1e9, 'fetched'], ['a copy', 
           const cluster = returning(logBytesMax)
           for (let i = 0; i < at; i++) advance(cluster)
           if (landed > cluster.node(victim).persists.length) continue
-          cluster.crash(victim, landed)
           cases++
-          let differences = goOn(cluster, without('abc', victim), 'later')
-          if (differences.length === 0) {
-            cluster.start(victim)
-            differences = cluster.settle()
-          }
+          const differences = survive(cluster, victim, landed)
           if (differences.length > 0) {
             t.fail(`${victim} dead after step ${at} (${labels[at - 1] ?? 'none'}), ${landed} persists landed: ${differences.join('; ')}\n${cluster.transcript.join('\n')}`)
             return

@@ -36,3 +36,13 @@ export function goOn (cluster: CoreCluster, survivors: string, value: string): s
   return cluster.settleAmong(survivors)
     .concat(writes.filter(({ settlement }) => settlement?.outcome !== 'committed').map(write => `${write.value} is not committed without the dead`))
 }
+
+/** One dies, with so many of its persists landed; the others go on; it comes back. Returns what is wrong. */
+export function survive (cluster: CoreCluster, victim: string, landed: number): string[] {
+  cluster.crash(victim, landed)
+  const names = cluster.nodes.map(({ name }) => name).join('')
+  const differences = goOn(cluster, without(names, victim), 'later')
+  if (differences.length > 0) return differences
+  cluster.start(victim)
+  return cluster.settle()
+}

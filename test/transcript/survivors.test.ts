@@ -1,6 +1,6 @@
 import tape from 'tape'
 import type { CoreCluster } from '../support/core-cluster.ts'
-import { goOn, ready, runSteps, stepsOf, without } from './survive.ts'
+import { goOn, ready, runSteps, stepsOf, survive, without } from './survive.ts'
 
 // Each step of a write × who dies there × what of its persists reached the disk: the others go on without the dead one,
 // and when it is back, everything is alike and every caller was told the truth.
@@ -37,13 +37,8 @@ for (const [name, scenario] of Object.entries(scenarios)) {
             runSteps(cluster, at)
             // The same happens for each number beyond.
             if (landed > cluster.node(victim).persists.length) continue
-            cluster.crash(victim, landed)
             cases++
-            let differences = goOn(cluster, without(names, victim), 'later ')
-            if (differences.length === 0) {
-              cluster.start(victim)
-              differences = cluster.settle()
-            }
+            const differences = survive(cluster, victim, landed)
             if (differences.length > 0) {
               t.fail(`${victim} dead after step ${at} (${labels[at - 1] ?? 'none'}), ${landed} persists landed: ${differences.join('; ')}\n${cluster.transcript.join('\n')}`)
               return
