@@ -166,7 +166,8 @@ export class Links implements NetworkHandler {
   }
 
   onReconnect (address: Address): void {
-    this.#events.onReconnect(address)
+    // The peer may have dialled us meanwhile.
+    if (!this.#isConnected(address)) this.#events.onReconnect(address)
   }
 
   onFail (address: Address): void {
@@ -191,6 +192,10 @@ export class Links implements NetworkHandler {
     return this.#links.get(session.peer.id)?.session === session
   }
 
+  #isConnected (address: Address): boolean {
+    return this.sessions.some(session => sameAddress(session.address, address) || sameAddress(session.peer.address, address))
+  }
+
   #tellPeers (): void {
     this.#events.onInput({ type: 'peers', ...this.#book.configuredBut(this.#owner.id) })
   }
@@ -198,8 +203,7 @@ export class Links implements NetworkHandler {
   #onAddresses (message: AddressesMessage): void {
     for (const address of message.addresses) {
       if (sameAddress(address, this.#address)) continue
-      const isThere = this.sessions.some(session => sameAddress(session.address, address) || sameAddress(session.peer.address, address))
-      if (!isThere && this.#book.add(address, false)) this.#network.dial(address)
+      if (!this.#isConnected(address) && this.#book.add(address, false)) this.#network.dial(address)
     }
   }
 

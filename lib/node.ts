@@ -159,7 +159,7 @@ export class Node implements LinkOwner {
       (id, applied) => { this.#input({ type: 'persisted', id, applied }) },
       error => { this.#fail(storeError('The log could not be written', error)) }
     )
-    this.#core = new Core(config, recovered, this.#settings.peers.length, this.#env.now())
+    this.#core = new Core(config, recovered, this.#settings.peers.length, this.#env.now(), this.#env.wall())
     // What is known from before is no news.
     this.#wasView = this.#core.known
     debug('%s start %d: epoch %d, applied %d, end %d', this.label, this.#start, this.#core.view?.epoch ?? 0, this.#core.applied, this.#core.end)
@@ -208,6 +208,8 @@ export class Node implements LinkOwner {
     this.#stopping = true
     this.#stopped = true
     this.#input({ type: 'stop', why })
+    // Its last word, that it stops: so nobody waits for it.
+    this.#links.flush()
     if (this.#core === null) this.#callers.rejectAll('aborted', why, this.#failure)
     this.#drain()
     this.#timer?.cancel()
@@ -299,7 +301,7 @@ export class Node implements LinkOwner {
 
   #step (core: Core, input: Input): void {
     try {
-      for (const effect of core.step(input, this.#env.now())) this.#execute(effect)
+      for (const effect of core.step(input, this.#env.now(), this.#env.wall())) this.#execute(effect)
     } catch (error) {
       // Whatever it is, the core is not in a state that anybody has thought of.
       if (input.type === 'stop') this.#callers.rejectAll('unknown', 'failed', this.#failure)
@@ -430,7 +432,7 @@ export class Node implements LinkOwner {
     this.#timer = this.#env.setTimer(() => {
       this.#timer = null
       this.#reads.onTick(this.#env.now(), this.waitingFor)
-      if (this.#core !== null) this.#input({ type: 'tick', wall: this.#env.wall() })
+      if (this.#core !== null) this.#input({ type: 'tick' })
       this.#armTimer()
     }, TICK_MS)
   }
@@ -463,7 +465,7 @@ export class Node implements LinkOwner {
     if (!seed && (this.#callers.size >= this.#settings.queueMax || (this.#callers.size > 0 && this.#callers.bytes + bytes > this.#settings.queueBytesMax))) {
       return refuse(codes.queueFull, `${this.#callers.size} writes (${this.#callers.bytes} bytes) are waiting already`)
     }
-    if (!seed && this.#hopeless) return refuse(codes.unreachable, 'Peers without which no write can commit have failed')
+    if (!seed && this.#hopeless) return refuse(codes.unreachable, `Peers without which no write can commit have failed: ${this.#links.missing.join(', ')}`)
 
     const deadline = seed ? Number.MAX_SAFE_INTEGER : this.#env.now() + this.#settings.writeTimeoutMs
     const settled = this.#callers.add(bytes, ticket => { this.#input({ type: 'write', ticket, write, seed, deadline }) })

@@ -101,8 +101,7 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
   if (host !== undefined && port === undefined) throw new TypeError("The option 'host' needs the option 'port'")
   const own = port === undefined ? null : readAddress({ host: host ?? 'localhost', port }, '')
   const peers = readPeers(options.peers === undefined ? [] : options.peers, own)
-  const minConsensus = options.minConsensus ?? null
-  if (minConsensus !== null) integer('minConsensus', minConsensus, 0, 63)
+  const minConsensus = options.minConsensus === undefined ? null : integer('minConsensus', options.minConsensus, 0, 63)
   const consistency = readConsistency(options.consistency)
 
   // Later versions shall be able to give it another meaning.
@@ -114,23 +113,26 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
   oneOf('reads', reads, ['consistent', 'local'])
   if (typeof name !== 'string' || name.length > 64) throw new TypeError("The option 'name' must be a string of at most 64 characters")
 
+  const number = (name: keyof ReplicatorOptions, preset: number, min: number, max: number): number =>
+    integer(name, options[name] === undefined ? preset : options[name] as number, min, max)
+
   return {
     address: own,
     peers,
     minConsensus,
     consistency,
-    failAfter: options.failAfter === Infinity ? Infinity : integer('failAfter', options.failAfter ?? 16, 1, 1e9),
+    failAfter: options.failAfter === Infinity ? Infinity : number('failAfter', 16, 1, 1e9),
     transport: transport ?? null,
     durability,
     reads,
-    writeTimeoutMs: integer('writeTimeoutMs', options.writeTimeoutMs ?? 10_000, 1, 2 ** 31 - 1),
-    readTimeoutMs: integer('readTimeoutMs', options.readTimeoutMs ?? 10_000, 1, 2 ** 31 - 1),
-    failureTimeoutMs: integer('failureTimeoutMs', options.failureTimeoutMs ?? 5_000, 10, 2 ** 28 - 1),
-    queueMax: integer('queueMax', options.queueMax ?? 100_000, 1, 1e7),
-    queueBytesMax: integer('queueBytesMax', options.queueBytesMax ?? 64 * 2 ** 20, 1, 2 ** 40),
-    writeBytesMax: integer('writeBytesMax', options.writeBytesMax ?? 16 * 2 ** 20, 64, WRITE_BYTES_LIMIT),
-    keyBytesMax: integer('keyBytesMax', options.keyBytesMax ?? 64 * 2 ** 10, 1, 2 ** 20),
-    logBytesMax: integer('logBytesMax', options.logBytesMax ?? 256 * 2 ** 20, 64 * 2 ** 10, 2 ** 50),
+    writeTimeoutMs: number('writeTimeoutMs', 10_000, 1, 2 ** 31 - 1),
+    readTimeoutMs: number('readTimeoutMs', 10_000, 1, 2 ** 31 - 1),
+    failureTimeoutMs: number('failureTimeoutMs', 5_000, 10, 2 ** 28 - 1),
+    queueMax: number('queueMax', 100_000, 1, 1e7),
+    queueBytesMax: number('queueBytesMax', 64 * 2 ** 20, 1, 2 ** 40),
+    writeBytesMax: number('writeBytesMax', 16 * 2 ** 20, 64, WRITE_BYTES_LIMIT),
+    keyBytesMax: number('keyBytesMax', 64 * 2 ** 10, 1, 2 ** 20),
+    logBytesMax: number('logBytesMax', 256 * 2 ** 20, 64 * 2 ** 10, 2 ** 50),
     name
   }
 }

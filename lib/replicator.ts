@@ -51,10 +51,14 @@ const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol('
 
 type AnyLevel = AbstractLevel<any, any, any>
 
-/** Replicates one database. Made by `Replicator(db, opts)`. */
-export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmitter<ReplicatorEvents> {
+/**
+ * Replicates one database of type T. Made by `Replicator(db, opts)`, which takes abstract-level databases only. T itself is not
+ * bound to them: whether TypeScript finds that a class extends `AbstractLevel<any, any, any>` depends on what it compared before.
+ */
+export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEvents> {
   /** The database that is wrapped: read and write it as before. */
   readonly db: T
+  readonly #level: AnyLevel
   readonly #settings: Settings
   readonly #internals: Internals
   readonly #interception: Interception
@@ -71,14 +75,15 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
   #released = false
   #waitingForReady: Array<{ resolve: () => void, reject: (error: Error) => void }> = []
 
-  constructor (db: T, options?: ReplicatorOptions, internals: Internals = realInternals) {
+  constructor (db: AnyLevel, options?: ReplicatorOptions, internals: Internals = realInternals) {
     super()
     if (typeof db !== 'object' || db === null || typeof db.sublevel !== 'function') {
       throw new TypeError("The first argument 'db' must be an abstract-level database")
     }
     this.#settings = readOptions(options)
     this.#internals = internals
-    this.db = db
+    this.db = db as T
+    this.#level = db
     this.#network = internals.network(this.#settings, internals.env)
     const { keyBytesMax, writeBytesMax } = this.#settings
     this.#interception = intercept(db, this.#gate(), { keyBytesMax, writeBytesMax })
@@ -92,7 +97,7 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
   /** Resolves when the replicator is ready. Rejects when it fails or is closed before, or if the database cannot be opened. */
   async ready (): Promise<void> {
     if (this.#closedForGood) throw closedError()
-    await this.db.open({ passive: true })
+    await this.#level.open({ passive: true })
     if (this.#status === 'ready') return
     if (this.#status === 'failed' && this.#lastError !== null) throw this.#lastError
     if (this.#closedForGood) throw closedError()
@@ -145,7 +150,7 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
 
   /** A digest of this replica, which sees every write that was acknowledged anywhere before the call. Reads all of it. */
   async digest (): Promise<ReplicaDigest> {
-    await this.db.open({ passive: true })
+    await this.#level.open({ passive: true })
     await this.#consistent()
     if (!this.#node.complete) throw incompleteError()
     return await digestReplica(this.#interception.store)
@@ -156,9 +161,9 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
    * gives the state that is applied here.
    */
   async consistentSnapshot (): Promise<AbstractSnapshot> {
-    await this.db.open({ passive: true })
+    await this.#level.open({ passive: true })
     await this.#consistent()
-    return this.db.snapshot()
+    return this.#level.snapshot()
   }
 
   /** After that, reads that begin in the same turn are consistent; as far as this replicator gives that at all. */
@@ -191,7 +196,7 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
     }
     await this.close()
     if (purged) {
-      await this.db.open({ passive: true })
+      await this.#level.open({ passive: true })
       if (!force) {
         // A log that cannot be read has nothing that could still be applied.
         const disk = await recover(this.#interception.store).catch(() => null)
@@ -308,7 +313,7 @@ export class DatabaseReplicator<T extends AnyLevel = AnyLevel> extends EventEmit
         this.#settleReady(error)
         this.#emitError(error)
       },
-      isClosing: () => this.db.status === 'closing' || this.db.status === 'closed'
+      isClosing: () => this.#level.status === 'closing' || this.#level.status === 'closed'
     }
   }
 
@@ -358,8 +363,8 @@ export interface ReplicatorConstructor {
  * this version cannot work with, LEVEL_ALREADY_WRAPPED on a database that is wrapped already.
  */
 export const Replicator = function (db: AnyLevel, opts?: ReplicatorOptions): DatabaseReplicator {
-  return new DatabaseReplicator(db, opts)
+  return new DatabaseReplicator<AnyLevel>(db, opts)
 } as unknown as ReplicatorConstructor
 
 Object.defineProperty(Replicator, 'prototype', { value: DatabaseReplicator.prototype })
-export type Replicator<T extends AbstractLevel<any, any, any> = AbstractLevel<any, any, any>> = DatabaseReplicator<T>
+export type Replicator<T = AnyLevel> = DatabaseReplicator<T>

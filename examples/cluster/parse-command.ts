@@ -39,7 +39,7 @@ const usages: Record<Command['type'], [arguments: string, meaning: string]> = {
   check: ['', 'are all replicas identical?'],
   wait: ['', 'wait for the commands in the background'],
   help: ['', 'this list'],
-  quit: ['', 'close all nodes (as Ctrl-C and the end of the input do)']
+  quit: ['', 'close all nodes (as exit, Ctrl-C and the end of the input do)']
 }
 
 export const commandNames = Object.keys(usages)
@@ -58,7 +58,7 @@ export function parseLine (text: string, nodes: readonly string[]): Line | null 
   if (background) words.pop()
   const [name, ...args] = words.map((word) => word.text)
   if (name === undefined) return null
-  return { command: parseCommand(name, args, nodes), background }
+  return { command: parseCommand(name === 'exit' ? 'quit' : name, args, nodes), background }
 }
 
 function parseCommand (name: string, args: string[], nodes: readonly string[]): Command {

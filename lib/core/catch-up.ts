@@ -34,7 +34,7 @@ export interface CatchUpHost extends Host {
   /** The log, the table of origins and all positions begin anew. */
   reset (base: LogName, seeded: boolean, rows: ReadonlyArray<readonly [number, OriginRow]>): void
   restore (effect: { after: Uint8Array, through: Uint8Array | null, entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]>, copy: CopyState }): void
-  /** The copy is complete, and verified. */
+  /** The copy is complete, and verified: `onCopied` follows once that is durable. */
   copied (): void
   onCaughtUp (): void
   onDiverged (position: number, peer: MemberId): void
@@ -201,6 +201,11 @@ export class CatchUp {
     this.go()
   }
 
+  onCopied (): void {
+    this.#verifying = null
+    this.onRestored()
+  }
+
   onVerifying (from: MemberId, position: number): void {
     if (!this.#answers(from, 'verify')) return
     if (position < this.#host.applied) return
@@ -253,11 +258,13 @@ export class CatchUp {
   #compare (): void {
     const verifying = this.#verifying
     if (verifying === null || verifying.theirs === null || verifying.ours === null) return
-    this.#verifying = null
-    const differ = verifying.ours !== verifying.theirs && verifying.ours !== '' && verifying.theirs !== ''
-    if (differ) this.#host.onDiverged(verifying.position, this.#source ?? '')
+    const { ours, theirs, position } = verifying
+    // Once.
+    verifying.ours = verifying.theirs = null
+    this.#waiting = 'disk'
+    const differ = ours !== theirs && ours !== '' && theirs !== ''
+    if (differ) this.#host.onDiverged(position, this.#source ?? '')
     else this.#host.copied()
-    this.go()
   }
 
   #ask (source: MemberId, waiting: 'fetch' | 'copy' | 'verify', message: Message): void {

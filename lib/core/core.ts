@@ -49,7 +49,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   /** Messages to this very node. */
   #loop: Message[] = []
   #now: number
-  #wall = 0
+  #wall: number
   #stopped = false
 
   #vow: Vow
@@ -72,12 +72,13 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   /** In this epoch, the coordinator does not get on. */
   #accusedIn = 0
 
-  /** `now`: the clock of the first step. */
-  constructor (config: CoreConfig, recovered: Recovered, unresolved: number, now: number) {
+  /** `now` and `wall`: the clocks, as for `step`. */
+  constructor (config: CoreConfig, recovered: Recovered, unresolved: number, now: number, wall: number) {
     this.#config = config
     this.self = config.self
     this.start = config.start
     this.#now = now
+    this.#wall = wall
     this.#pace = new Pace(config.failureTimeoutMs)
     this.#vow = recovered.vow
     this.#intact = recovered.intact
@@ -96,10 +97,11 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.#catchUp = new CatchUp(this, 2 * this.#pace.stallMs, config.tailBytesMax)
   }
 
-  /** `now`: this node's monotonic clock, in milliseconds. */
-  step (input: Input, now: number): Effect[] {
+  /** `now`: this node's monotonic clock; `wall`: its wall clock; both in milliseconds. */
+  step (input: Input, now: number, wall: number): Effect[] {
     const before = this.#now
     this.#now = Math.max(before, now)
+    this.#wall = wall
     if (this.#pace.isPause(before, now)) this.#forgive()
     if (this.#stopped) {
       if (input.type === 'write') this.emit({ type: 'settle', ticket: input.ticket, settlement: { outcome: 'aborted', why: 'closed', transaction: null } })
@@ -124,6 +126,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   }
 
   get now (): number { return this.#now }
+  get wall (): number { return this.#wall }
   get vow (): Vow { return this.#vow }
   get view (): View | null { return this.#view }
   get known (): View | null { return this.#known }
@@ -339,7 +342,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       if (this.#copy !== copy) return
       this.#copy = null
       this.#intact = true
-      this.#catchUp.go()
+      this.#catchUp.onCopied()
     })
   }
 
@@ -406,7 +409,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
         this.submissions.rejectAll('unreachable')
         break
       case 'tick':
-        this.#onTick(input.wall)
+        this.#onTick()
         break
       case 'flush':
         this.#coordinator?.flush(input.last)
@@ -486,9 +489,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.agreement.onDown(peer)
   }
 
-  #onTick (wall: number): void {
-    this.#wall = wall
-    this.#heartbeats.onTick(wall)
+  #onTick (): void {
+    this.#heartbeats.onTick()
     this.submissions.onTick(this.#now)
     this.#coordinator?.onTick()
     const view = this.#participant?.view

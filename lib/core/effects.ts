@@ -93,8 +93,8 @@ export type Input =
   | { readonly type: 'peers', readonly required: readonly MemberId[], readonly unresolved: number }
   /** Peers without which nothing commits have failed for good: waiting writes reject. */
   | { readonly type: 'unreachable' }
-  /** Several times a second. `wall`: the wall clock, in milliseconds. */
-  | { readonly type: 'tick', readonly wall: number }
+  /** Several times a second. */
+  | { readonly type: 'tick' }
   /** The end of a turn of the event loop. With `last`, no new entries are made: the node is about to stop. */
   | { readonly type: 'flush', readonly last: boolean }
   /** This node stops taking part: all waiting writes reject. */

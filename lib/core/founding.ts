@@ -45,7 +45,7 @@ export function decideFounding (self: MemberId, statements: ReadonlyMap<MemberId
     }
   }
 
-  if (!set.has(self)) return { found: false, why: 'waiting for configured peers' }
+  if (!set.has(self)) return { found: false, why: whatIsMissing(self, statements) }
 
   const members = [...set.keys()].sort()
   if (bound !== undefined && !sameMembers(members, bound)) return { found: false, why: 'waiting for the founders to which this node is bound by a vow' }
@@ -64,6 +64,14 @@ export function decideFounding (self: MemberId, statements: ReadonlyMap<MemberId
   // Data that all founders hold alike are where they should be. Else one of those that have them writes them into the log.
   const seeder = withData.length === members.length ? null : withData[0] ?? null
   return { found: true, members, seeder }
+}
+
+/** Why this node is no founder yet, for people. */
+function whatIsMissing (self: MemberId, statements: ReadonlyMap<MemberId, FounderStatement>): string {
+  const own = statements.get(self)
+  if (own === undefined || own.unresolved > 0 || own.required.some(id => !statements.has(id))) return 'waiting for configured peers'
+  if (statements.size <= own.minConsensus) return `waiting for ${own.minConsensus} other nodes (minConsensus), of which ${statements.size - 1} are there`
+  return 'waiting for other founders, which wait themselves'
 }
 
 /** Nobody requires it, and it has not reached everybody: the others go on without it. */

@@ -10,6 +10,8 @@ const HEARTBEAT_MS = 150
 
 export interface HeartbeatHost extends Host {
   readonly now: number
+  /** The wall clock, in milliseconds. */
+  readonly wall: number
   readonly vow: Vow
   /** The newest view installed. */
   readonly view: View | null
@@ -28,7 +30,6 @@ export class Heartbeats {
   /** What each member has applied, as last heard. */
   readonly #applied = new Map<MemberId, number>()
   #sentAt = -Infinity
-  #wall = 0
 
   constructor (host: HeartbeatHost, failureTimeoutMs: number) {
     this.#host = host
@@ -36,8 +37,7 @@ export class Heartbeats {
     this.#intervalMs = Math.min(HEARTBEAT_MS, failureTimeoutMs / 4)
   }
 
-  onTick (wall: number): void {
-    this.#wall = wall
+  onTick (): void {
     if (this.#host.now - this.#sentAt >= this.#intervalMs) this.#beat()
   }
 
@@ -75,10 +75,9 @@ export class Heartbeats {
   }
 
   #beat (): void {
-    const { now, connected, syncedApplied } = this.#host
+    const { now, wall, connected, syncedApplied } = this.#host
     this.#sentAt = now
-    // By the wall clock of the last tick: a little early does no harm.
-    const sent = this.leases.ask(now, this.#wall)
+    const sent = this.leases.ask(now, wall)
     for (const peer of connected) this.#host.send(peer, { type: 'heartbeat', epoch: this.#epoch, sent, applied: syncedApplied })
   }
 

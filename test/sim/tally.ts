@@ -30,7 +30,7 @@ export class Tally {
     const seconds = (performance.now() - this.#started) / 1000
     const faults = [...this.#faults].sort().map(([kind, count]) => `${kind} ${count}`).join(', ')
     return [
-      `${this.seeds} seeds in ${seconds.toFixed(0)} s, ${(this.seeds / seconds).toFixed(1)} seeds/s, ${this.#events} events, ${(this.#virtualMs / 3_600_000).toFixed(1)} h of virtual time`,
+      `${this.seeds} seeds in ${seconds.toFixed(0)} s, ${(this.seeds / seconds).toFixed(1)} seeds/s, ${this.#events} events, ${(this.#virtualMs / 60_000).toFixed(0)} min of virtual time`,
       `${this.#operations} operations: ${this.#committed} writes committed, ${this.#unknown} unknown`,
       `faults: ${faults === '' ? 'none' : faults}`,
       `${this.violations} violations`

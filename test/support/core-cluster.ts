@@ -136,7 +136,7 @@ export class CoreCluster {
       withdrawMs: 10
     }
     this.#say(`${name} starts (${node.disk.start})`)
-    node.core = new Core(config, node.disk.recovered(), this.nodes.length - 1, this.#clock(node))
+    node.core = new Core(config, node.disk.recovered(), this.nodes.length - 1, this.#clock(node), this.#wall(node))
     for (const other of this.nodes) if (other !== node && other.core !== null) this.connect(name, other.name)
     this.#input(node, { type: 'peers', required: this.nodes.filter(other => other !== node).map(other => other.id), unresolved: 0 })
   }
@@ -234,7 +234,7 @@ export class CoreCluster {
 
   tick (milliseconds: number): void {
     this.#now += milliseconds
-    for (const node of this.nodes) if (node.core !== null && !node.paused) this.#input(node, { type: 'tick', wall: this.#wall(node) })
+    for (const node of this.nodes) if (node.core !== null && !node.paused) this.#input(node, { type: 'tick' })
   }
 
   // What can happen next.
@@ -421,7 +421,7 @@ export class CoreCluster {
       return
     }
     if (input.type !== 'flush') node.needsFlush = true
-    for (const effect of node.core.step(input, this.#clock(node))) {
+    for (const effect of node.core.step(input, this.#clock(node), this.#wall(node))) {
       switch (effect.type) {
         case 'persist': node.persists.push(effect); break
         case 'apply': node.applies.push(effect); break

@@ -376,8 +376,15 @@ tape('a copy is verified at one position', { timeout }, async (t) => {
   catchUp.onDigest('b', { type: 'digest', position: 3, digest: '22' })
   catchUp.onDigest('c', { type: 'digest', position: 4, digest: '22' })
   t.notOk(host.log.some(line => /copied|differs/.test(line)), 'another position, another member')
-  catchUp.onDigest('b', { type: 'digest', position: 4, digest: '11' })
-  t.ok(host.take().includes('copied'))
+  const digest = { type: 'digest', position: 4, digest: '11' } as const
+  catchUp.onDigest('b', digest)
+  t.deepEqual(host.take(), ['copied'])
+  t.equal(catchUp.progress?.phase, 'verify')
+  catchUp.onDigest('b', digest)
+  catchUp.go()
+  t.deepEqual(host.take(), [], 'nothing more, and nothing again, before that is durable')
+  catchUp.onCopied()
+  t.deepEqual(host.take(), ['b: fetch 5, '])
 })
 
 tape('a digest of what was before cannot be compared', { timeout }, async (t) => {

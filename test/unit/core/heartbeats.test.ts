@@ -23,6 +23,7 @@ class FakeHost {
   readonly self = 'a'
   readonly start = 1
   now = 1000
+  wall = 0
   vow: Vow = { ...noVow, epoch: 3 }
   view: View | null = view
   connected = ['b', 'c']
@@ -44,27 +45,27 @@ class FakeHost {
 tape('heartbeats go to everybody, a few times while a lease lasts', { timeout }, async (t) => {
   const host = new FakeHost()
   const beats = new Heartbeats(host, 1000)
-  beats.onTick(0)
+  beats.onTick()
   t.deepEqual(host.take(), ['b', 'c'].map(to => [to, { type: 'heartbeat', epoch: 3, sent: 1000, applied: 7 }]))
   host.now += 149
-  beats.onTick(149)
+  beats.onTick()
   t.deepEqual(host.take(), [])
   host.now += 1
-  beats.onTick(150)
+  beats.onTick()
   t.equal(host.take().length, 2)
 
   const hasty = new Heartbeats(host, 200)
-  hasty.onTick(150)
+  hasty.onTick()
   host.take()
   host.now += 50
-  hasty.onTick(200)
+  hasty.onTick()
   t.equal(host.take().length, 2, 'more often where silence is noticed sooner')
 })
 
 tape('a lease is asked for in the view that is installed and promised, if it needs any', { timeout }, async (t) => {
   const epochOf = (change: Partial<FakeHost>): number => {
     const host = Object.assign(new FakeHost(), change)
-    new Heartbeats(host, 1000).onTick(0)
+    new Heartbeats(host, 1000).onTick()
     const message = host.take()[0]?.[1]
     return message?.type === 'heartbeat' ? message.epoch : -1
   }
@@ -98,7 +99,7 @@ tape('a grant is remembered, and not given below the promise', { timeout }, asyn
 tape('leases are valid in the view for which they were granted, by members', { timeout }, async (t) => {
   const host = new FakeHost()
   const beats = new Heartbeats(host, 1000)
-  beats.onTick(50)
+  beats.onTick()
   const state = (): string => beats.lease(host.now, 50)
   beats.onGrant('b', { type: 'grant', epoch: 2, sent: 1000 })
   t.equal(state(), 'expired', 'granted in another epoch')

@@ -111,7 +111,7 @@ tape('when peers have failed for good, queued writes are aborted and submitted o
   cluster.run(step => step.label.startsWith(`${other}>${leader} submit`))
   cluster.crash(leader)
   const queued = cluster.write(other, 'x', '2')
-  cluster.node(other).core?.step({ type: 'unreachable' }, 0).forEach(effect => {
+  cluster.node(other).core?.step({ type: 'unreachable' }, 0, 0).forEach(effect => {
     if (effect.type === 'settle') (cluster.writes[effect.ticket - 1] as typeof queued).settlement = effect.settlement
   })
   t.equal(submitted.settlement?.outcome, 'unknown')

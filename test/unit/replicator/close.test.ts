@@ -178,3 +178,19 @@ test('consistent reads stay consistent while closing', { timeout }, async (t) =>
   await others
   t.equal(stale, 0, `none of ${fresh} reads was stale`)
 })
+
+test('a node that closes says so: the others do not wait for its silence', { timeout }, async (t) => {
+  // Silence would be noticed after a minute only, and no write waits for so long.
+  for (const closing of ['replicator', 'db'] as const) {
+    for (const first of [true, false]) {
+      const trio = createTrio(t, { minConsensus: 1, failureTimeoutMs: 60_000, writeTimeoutMs: 20_000 })
+      await allReady(trio)
+      const coordinator = trio.findIndex(({ replicator }) => replicator.stats().coordinator?.id === replicator.stats().id)
+      const leaver = trio[first ? coordinator : (coordinator + 1) % 3]
+      const others = trio.filter(member => member !== leaver)
+      await leaver?.[closing].close()
+      t.deepEqual(await Promise.all(others.map(({ db }) => verdict(db.put('a', '1')))), ['resolved', 'resolved'], `${closing}.close() of ${first ? 'the coordinator' : 'another'}`)
+      t.equal(others[0]?.replicator.stats().live.length, 2)
+    }
+  }
+})

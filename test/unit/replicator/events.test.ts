@@ -175,3 +175,24 @@ test('what a listener throws does not disturb anybody', { timeout }, async (t) =
   await new Promise<void>((resolve) => { setImmediate(() => { setImmediate(resolve) }) })
   t.deepEqual([...new Set(thrown)].sort(), ['closed', 'connect', 'disconnect', 'notready', 'ready'], 'each was thrown in a turn of its own')
 })
+
+test('a node that emits ready is readable at that moment, also after a restart', { timeout }, async (t) => {
+  const trio = createTrio(t, { minConsensus: 1 })
+  const leases: string[] = []
+  for (const { replicator } of trio) {
+    replicator.on('ready', () => {
+      const { lease, readable } = replicator.stats()
+      leases.push(`${lease} ${readable}`)
+    })
+  }
+  await allReady(trio)
+  for (let restarts = 0; restarts < 4; restarts++) {
+    const [, , c] = trio
+    await c.db.close()
+    await trio[0].db.put('a', `${restarts}`)
+    await c.db.open()
+    await c.replicator.ready()
+  }
+  t.ok(leases.length >= 7, `${leases.length} times ready`)
+  t.deepEqual([...new Set(leases)], ['valid true'])
+})
