@@ -320,7 +320,7 @@ export class Node implements LinkOwner {
         break
       case 'apply':
         debugWrite('%s applies up to %d', this.label, effect.through)
-        this.#applying = apply(this.#store, effect).then(
+        this.#applying = apply(this.#store, effect, this.#settings.durability === 'disk').then(
           () => { this.#input({ type: 'applied', through: effect.through }) },
           (error: unknown) => { this.#fail(storeError('Committed entries could not be applied', error)) })
         break
@@ -484,8 +484,9 @@ export class Node implements LinkOwner {
       }
       await this.#submit({ body: encodeOperations([]), operations: [], kind: 'seeded' }, true)
     } catch (error) {
-      // Stopped: the next start begins anew. Withdrawn: an earlier start had come to the end.
-      const isOver = this.#stopping || (error instanceof ReplicatorError && error.code === codes.withdrawn)
+      // Stopped: the next start begins anew. Withdrawn: an earlier start had come to the end. Unknown: this node has got a copy
+      // of the data, and that holds what it had brought along.
+      const isOver = this.#stopping || (error instanceof ReplicatorError && (error.code === codes.withdrawn || error.outcome === 'unknown'))
       if (!isOver) this.#fail(error instanceof ReplicatorError ? error : storeError('The data could not be read', error))
     }
   }

@@ -39,6 +39,8 @@ export interface AgreementHost extends Host {
   readonly leads: boolean
   /** Live members that do not keep up; of the coordinator's knowledge. */
   readonly stalled: readonly MemberId[]
+  /** Live members that can never follow this node, which leads. */
+  readonly lost: readonly MemberId[]
   /** The coordinator does not get on, although this node has done its part. */
   readonly accused: boolean
   /** Gives a promise; `then` runs when it is durable. */
@@ -335,7 +337,7 @@ export class Agreement {
     }
 
     const reachable = known.members.filter(id => this.#isReachable(id))
-    const { stalled } = this.#host
+    const { stalled, lost } = this.#host
     const isGone = (id: MemberId): boolean => id !== self && (this.#peers.isGone(id, now) || stalled.includes(id) || (id === known.coordinator && this.#host.accused))
     // Whoever is missing gets its time to come back.
     const missing = known.live.some(({ id }) => !reachable.includes(id) && !isGone(id))
@@ -353,12 +355,11 @@ export class Agreement {
     if (!all && !isLive(known, self)) return
 
     if (!this.#isPatient(promised, known, reachable)) return
-    const without = known.leaseFree ? [] : known.live.map(({ id }) => id).filter(id => !reachable.includes(id) || stalled.includes(id))
-    const asked = reachable.filter(id => !without.includes(id))
-    if (asked.length < majority(known.members)) {
-      this.waitingFor = 'waiting for members that keep up'
-      return
-    }
+    const without = known.live.map(({ id }) => id)
+      .filter(id => lost.includes(id) || (!known.leaseFree && (!reachable.includes(id) || stalled.includes(id))))
+    // Whoever does not keep up may still promise, and then catch up; but it is not waited for where there is no need.
+    const quick = reachable.filter(id => !without.includes(id))
+    const asked = known.leaseFree || quick.length < majority(known.members) ? reachable : quick
     this.#start(known.members, asked, without, known.cluster, known.seeder)
   }
 
@@ -397,9 +398,9 @@ export class Agreement {
     const { self, now } = this.#host
     const strict = members.every(id => (id === self ? this.#host.minConsensus : this.#peers.status(id)?.minConsensus ?? 0) >= members.length - 1)
     if (leaseFree) {
-      return !strict && members.every(id => this.#isReachable(id))
+      return (!strict || this.#host.lost.length > 0) && members.every(id => this.#isReachable(id))
     }
-    if (known.live.some(({ id }) => id !== self && (this.#peers.isGone(id, now) || this.#host.stalled.includes(id)))) return true
+    if (known.live.some(({ id }) => id !== self && (this.#peers.isGone(id, now) || this.#host.stalled.includes(id) || this.#host.lost.includes(id)))) return true
     if (known.live.length < members.length) return members.some(id => this.#isAdmissible(known, id))
     return strict && members.every(id => this.#isReachable(id))
   }

@@ -141,7 +141,8 @@ export class CatchUp {
     if (truncated) {
       // What this member has promised with its log, it shall keep.
       if (this.#host.isPromised) return
-      // A copy that is under way fell too far behind: it begins anew.
+      // A copy that is under way fell too far behind: it begins anew, and what is being compared is nothing to it.
+      this.#verifying = null
       this.#ask(from, 'copy', { type: 'copy', after: null, applied: this.#host.applied })
       return
     }
@@ -172,7 +173,8 @@ export class CatchUp {
     this.#host.commit(Math.min(committed, last === undefined ? common : lastPosition(last)), null)
     this.#setCaughtUp(tail.end.position >= committed && this.#host.copy === null)
     this.#fetchNext = groups.length > 0 && tail.end.position < committed
-    if (this.#host.copy !== null) this.go()
+    // While the data are compared there is nothing else to do, and the next tick is soon enough.
+    if (this.#host.copy !== null && this.#verifying === null) this.go()
   }
 
   onSnapshot (from: MemberId, { base, seeded, rows }: Message & { type: 'snapshot' }): void {
@@ -180,6 +182,7 @@ export class CatchUp {
     // What is applied here is never undone.
     if (base.position < this.#host.applied || !this.#host.atRest || this.#host.isPromised) return
     this.#copied = 0
+    this.#verifying = null
     this.#waiting = 'disk'
     this.#host.reset(base, seeded, rows)
   }

@@ -53,6 +53,8 @@ interface Follower {
   owesSince: number | null
   /** The end that it acknowledged last, as a vote or a receipt. */
   received: number
+  /** This log does not reach back to what it needs. */
+  lost: boolean
 }
 
 /**
@@ -93,7 +95,7 @@ export class Coordinator {
     this.openEnd = host.tail.end.position
     this.#ownEnd = this.openEnd
     for (const { id } of view.live) {
-      if (id !== host.self) this.#followers.set(id, { state: 'away', next: 0, installed: false, vote: 0, told: 0, owesSince: null, received: 0 })
+      if (id !== host.self) this.#followers.set(id, { state: 'away', next: 0, installed: false, vote: 0, told: 0, owesSince: null, received: 0, lost: false })
     }
     this.#count()
   }
@@ -108,6 +110,11 @@ export class Coordinator {
   /** True while every live member follows: only then are new entries made. */
   get complete (): boolean {
     return this.following === this.#followers.size
+  }
+
+  /** Members that can never follow in this epoch. */
+  get lost (): MemberId[] {
+    return [...this.#followers].filter(([, { lost }]) => lost).map(([id]) => id)
   }
 
   /** Members that have owed an acknowledgement for longer than this, in milliseconds, while this node has done its own part. */
@@ -156,8 +163,9 @@ export class Coordinator {
     if (follower === undefined || follower.state !== 'asked') return
 
     const common = this.#host.tail.common(outline)
-    // Nobody can tell how much more is common, and the rest could not be sent: it will not get on, and be excluded.
-    if (common < this.#host.base.position) return
+    // Nobody can tell how much more is common, and the rest could not be sent.
+    follower.lost = common < this.#host.base.position
+    if (follower.lost) return
     this.#host.send(peer, { type: 'sync', epoch: this.view.epoch, common, openEnd: this.openEnd, end: this.#host.tail.end.position })
     follower.next = common + 1
     this.#feed(peer, follower)
@@ -166,8 +174,9 @@ export class Coordinator {
   onLoaded (peer: MemberId, from: number, groups: readonly Group[]): void {
     const follower = this.#followers.get(peer)
     if (follower?.state !== 'loading' || follower.next !== from) return
-    // The log may have been truncated beyond it: it will not get on, and be excluded.
-    if (groups[0]?.first !== from) return
+    // The log may have been truncated beyond it.
+    follower.lost = groups[0]?.first !== from
+    if (follower.lost) return
     for (const group of groups) {
       // What was read may have been cut since, and made anew.
       if (this.#host.tail.holds(group)) this.#prepare(peer, follower, group)

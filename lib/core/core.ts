@@ -154,6 +154,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   get caughtUp (): boolean { return this.#catchUp.caughtUp }
   get progress (): Progress | null { return this.#catchUp.progress }
   get accused (): boolean { return this.#accusedIn > 0 && this.#known?.epoch === this.#accusedIn }
+  get lost (): readonly MemberId[] { return this.#coordinator?.lost ?? [] }
   get stalled (): readonly MemberId[] { return this.#coordinator?.stalled(this.#pace.stallMs) ?? [] }
 
   get minConsensus (): number {
@@ -179,6 +180,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       caughtUp: this.caughtUp,
       minConsensus: this.minConsensus,
       end: this.tail.nameAt(this.#log.durableEnd),
+      base: this.base.position,
+      committed: this.committed,
       leases: this.#heartbeats.leases.left(this.#known?.members ?? this.#vow.members, this.#now)
     }
   }
@@ -499,7 +502,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     if (this.#isBehind) this.#catchUp.go()
     const { known } = this
     // Until the founders' data are in the log, the seeder's own are the only ones: it never needs a copy.
-    if (known === null || !this.complete || (known.seeder !== null && !this.seeded)) return
+    // A promise tells where the log begins.
+    if (known === null || !this.complete || this.isPromised || (known.seeder !== null && !this.seeded)) return
     this.#log.truncate(this.#heartbeats.appliedBy(known.members), this.#heartbeats.appliedBy([this.self, ...known.live.map(({ id }) => id)]))
   }
 

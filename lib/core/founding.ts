@@ -71,7 +71,7 @@ function whatIsMissing (self: MemberId, statements: ReadonlyMap<MemberId, Founde
   const own = statements.get(self)
   if (own === undefined || own.unresolved > 0 || own.required.some(id => !statements.has(id))) return 'waiting for configured peers'
   if (statements.size <= own.minConsensus) return `waiting for ${own.minConsensus} other nodes (minConsensus), of which ${statements.size - 1} are there`
-  return 'waiting for other founders, which wait themselves'
+  return 'waiting for other founders, which lack peers'
 }
 
 /** Nobody requires it, and it has not reached everybody: the others go on without it. */

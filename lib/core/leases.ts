@@ -33,7 +33,7 @@ export class Leases {
   /** When each member's newest grant was asked for. */
   readonly #held = new Map<MemberId, Instant>()
   /** The lease is valid while the clocks are between these: from that of the asking on. */
-  #asked: Instant | null = null
+  #asked: { readonly now: number, readonly earliest: number, readonly latest: number } | null = null
 
   constructor (now: number) {
     this.#unknownUntil = now + longer(LEASE_MS)
@@ -70,7 +70,8 @@ export class Leases {
 
     const newest = [...this.#held.values()].sort((a, b) => b.now - a.now)
     const last = newest[others - 1]
-    this.#asked = last === undefined ? null : { now: last.now, wall: Math.min(...newest.slice(0, others).map(({ wall }) => wall)) }
+    const walls = newest.slice(0, others).map(({ wall }) => wall)
+    this.#asked = last === undefined ? null : { now: last.now, earliest: Math.min(...walls), latest: Math.max(...walls) }
   }
 
   /** Another view: what was granted in the last one is void. */
@@ -86,6 +87,6 @@ export class Leases {
     if (this.#asked === null) return false
     const length = LEASE_MS * (1 - CLOCK_RATE_BOUND)
     // A wall clock that was put back would let a lease live on while the other clock stands still.
-    return now < this.#asked.now + length && wall >= this.#asked.wall && wall < this.#asked.wall + length
+    return now < this.#asked.now + length && wall >= this.#asked.latest && wall < this.#asked.earliest + length
   }
 }

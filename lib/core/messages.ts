@@ -58,6 +58,10 @@ export interface PromiseMessage {
   readonly minConsensus: number
   /** The end of its log, durable. */
   readonly end: LogName
+  /** Where its log begins: the last position that was truncated. */
+  readonly base: number
+  /** Everything up to here is committed, and in its log or its data. */
+  readonly committed: number
   readonly leases: readonly LeaseLeft[]
 }
 

@@ -42,8 +42,10 @@ export function succeed (candidacy: Candidacy): Succession {
   const strict = [...promises.values()].every(({ minConsensus }) => minConsensus >= members.length - 1)
   const eligible = [...promises.keys()].sort().filter(id => promise(candidacy, id).complete && !without.includes(id))
   const mayBeLive = (id: MemberId): boolean => previous === null || promise(candidacy, id).caughtUp || since(previous, id) !== null
+  // Whom the coordinator's log does not reach back to could not follow.
+  const canFollow = (id: MemberId, coordinator: MemberId): boolean => promise(candidacy, id).committed >= promise(candidacy, coordinator).base
   const liveUnder = (coordinator: MemberId): MemberId[] => eligible.filter(id => id === coordinator ||
-    (mayBeLive(id) && (strict || candidacy.areConnected(id, coordinator))))
+    (mayBeLive(id) && canFollow(id, coordinator) && (strict || candidacy.areConnected(id, coordinator))))
 
   const survivors = eligible.filter(id => previous !== null && isSurvivor(promise(candidacy, id), since(previous, id)))
   let coordinator: MemberId | undefined

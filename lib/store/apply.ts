@@ -4,11 +4,11 @@ import { appliedKey, encodeApplied, encodeRow, originKey } from './layout.ts'
 import type { Store } from './store.ts'
 
 /**
- * Applies committed entries to the data, in one atomic batch with all that is a function of the log up to there. Not
- * synced: the entries are in the log, and a store that loses a suffix of its unsynced batches loses the position with
- * the data.
+ * Applies committed entries to the data, in one atomic batch with all that is a function of the log up to there. Where
+ * appends are synced, this is, too: the entries are in the log, but a store that changes log files of its own may lose
+ * the end of the older one, and keep a later batch. See `spec/failure-model.md`, "Disks".
  */
-export async function apply (store: Store, effect: Effect & { type: 'apply' }): Promise<void> {
+export async function apply (store: Store, effect: Effect & { type: 'apply' }, sync: boolean): Promise<void> {
   const operations: Operation[] = []
   for (const group of effect.groups) {
     for (const entry of group.entries) {
@@ -21,5 +21,5 @@ export async function apply (store: Store, effect: Effect & { type: 'apply' }): 
   }
   const { through: position, epoch, seeded } = effect
   operations.push({ type: 'put', key: appliedKey, value: encodeApplied({ position, epoch, seeded }) })
-  await store.batch(operations, { sync: false })
+  await store.batch(operations, { sync })
 }

@@ -37,8 +37,8 @@ export async function readChunk (store: Store, after: Uint8Array, bytesMax: numb
 }
 
 /**
- * Makes the user's data between two keys exactly these entries, and notes how far the copy is. Not synced, like an
- * apply; and not atomic: what was interrupted is done again, from the key that was noted before.
+ * Makes the user's data between two keys exactly these entries, and notes how far the copy is. Not atomic: what was
+ * interrupted is done again, from the key that was noted before. All of it synced, for the same reason as an apply.
  */
 export async function restore (store: Store, effect: Effect & { type: 'restore' }): Promise<void> {
   const { after, through, entries, copy } = effect
@@ -51,12 +51,12 @@ export async function restore (store: Store, effect: Effect & { type: 'restore' 
       const kept = entries[next]
       if (kept === undefined || compareKeys(kept[0], key) !== 0) operations.push({ type: 'del', key })
     }
-    await store.batch(operations, { sync: false })
+    if (operations.length > 0) await store.batch(operations, { sync: true })
   }
 
   const operations: Operation[] = entries.map(([key, value]) => ({ type: 'put', key, value }))
   operations.push({ type: 'put', key: copyKey, value: encodeCopy(copy) })
-  await store.batch(operations, { sync: false })
+  await store.batch(operations, { sync: true })
 }
 
 /** A digest of the user's data, as they are in the turn of the call where the store has snapshots; empty without data. */

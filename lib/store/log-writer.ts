@@ -121,10 +121,10 @@ export class LogWriter {
       for (const group of groups) operations.push({ type: 'put', key: logKey(group.first), value: encodeGroup(group) })
       if (copied) operations.push({ type: 'del', key: copyKey })
 
-      // A truncation may be lost: it is lost together with the deletions that follow it.
+      // Deletions that are lost do no harm, if the new base is not.
       for (const group of groups) this.#unsynced += groupBytes(group)
       sync ||= this.#unsynced > this.#unsyncedMax || reset !== null || cut !== null || vow !== null || accepted !== null || view !== null || copied ||
-        (this.#sync && groups.length > 0)
+        (this.#sync && (groups.length > 0 || truncate !== null))
     }
 
     if (operations.length > 0) {

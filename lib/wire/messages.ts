@@ -85,6 +85,8 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
       writer.flag(message.caughtUp)
       writer.varint(message.minConsensus)
       writeName(writer, message.end)
+      writer.varint(message.base)
+      writer.varint(message.committed)
       writeLeases(writer, message.leases)
       break
     case 'refuse':
@@ -225,6 +227,8 @@ function readMessage (reader: ByteReader): WireMessage {
         caughtUp: reader.flag(),
         minConsensus: reader.varint(),
         end: readName(reader),
+        base: reader.varint(),
+        committed: reader.varint(),
         leases: readLeases(reader)
       }
     case types.refuse:

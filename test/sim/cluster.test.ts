@@ -1,5 +1,6 @@
 import tape from 'tape'
 import { SimCluster } from '../../lib/sim/index.ts'
+import type { SimMachine } from '../../lib/sim/index.ts'
 import { SimDisk } from '../../lib/sim/disk.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -162,4 +163,63 @@ tape('until() tells when nothing comes', { timeout: 30_000 }, async (t) => {
     message = (error as Error).message
   }
   t.match(message, /not settled within 100 ms/)
+})
+
+tape('what is applied and what is copied is synced by itself', { timeout: 60_000 }, async (t) => {
+  // A later sync does not cover it on a store that has changed its log file in between.
+  const isDurable = ({ disk }: SimMachine): boolean => disk.range(null, null).every(([key, value]) => disk.durable(key) === value)
+  const cluster = new SimCluster({ seed: 1, replicator: { minConsensus: 1, failureTimeoutMs: 500, logBytesMax: 65536 } }).start()
+  if (!await cluster.run(() => cluster.ready, 10_000)) throw new Error('not ready')
+  const [a, , c] = cluster.machines as [SimMachine, SimMachine, SimMachine]
+
+  await cluster.until(a.db.put('k', 'v'))
+  await cluster.run(() => false, 1000)
+  t.ok(cluster.machines.every(isDurable), 'applies')
+  c.kill()
+  for (let i = 0; i < 20; i++) await cluster.until(a.db.put(`k${i}`, 'x'.repeat(10_000)))
+  await cluster.run(() => false, 1000)
+
+  const copies: boolean[] = []
+  c.start()
+  // All of it is here, and nothing has been written since.
+  c.replicator.on('sync', ({ phase }) => { if (phase === 'verify') copies.push(isDurable(c)) })
+  if (!await cluster.run(() => cluster.ready, 30_000)) throw new Error('not ready again')
+  t.ok(copies.length > 0, 'there was a copy')
+  t.notOk(copies.includes(false), 'copies')
+})
+
+tape('a founder whose data are in the log, and who has to get a copy before it knows that, goes on', { timeout: 60_000 }, async (t) => {
+  let copies = 0
+  const failures: string[] = []
+  for (let at = 10; at < 24; at++) {
+    const cluster = new SimCluster({ seed: 1, replicator: { minConsensus: 1, failureTimeoutMs: 500, logBytesMax: 65536, writeTimeoutMs: 5000 } })
+    const [a, b, c] = cluster.machines as [SimMachine, SimMachine, SimMachine]
+    b.disk.sync(b.disk.write(Array.from({ length: 3 }, (_, i) => ({ key: `seed${i}`, value: new Uint8Array(150_000).fill(i) }))))
+    cluster.start()
+    let isCopying = false
+    b.replicator.on('sync', ({ phase }) => { isCopying ||= phase === 'copy' })
+    if (!await cluster.run(() => b.replicator.stats().epoch > 0, 10_000)) throw new Error('no view')
+
+    // Cut off at some moment of that, while the others go on without it.
+    await cluster.run(() => false, at)
+    for (const { name } of [a, c]) {
+      cluster.cut(name, 'b')
+      cluster.cut('b', name)
+    }
+    await cluster.run(() => a.replicator.status === 'ready' && c.replicator.status === 'ready' && a.replicator.stats().live.length === 2, 3000)
+    for (let i = 0; i < 30; i++) {
+      const write = a.db.put(`k${i}`, 'x'.repeat(10_000)).catch(() => {})
+      let isSettled = false
+      void write.then(() => { isSettled = true })
+      await cluster.run(() => isSettled, 300)
+    }
+    await cluster.run(() => false, 2000)
+    cluster.heal()
+    if (!await cluster.run(() => cluster.ready, 30_000)) failures.push(`${at}: b is ${b.replicator.status}`)
+    else if ((await cluster.until(b.db.getMany(['seed0', 'seed1', 'seed2']))).some(value => value === undefined)) failures.push(`${at}: data are lost`)
+    copies += Number(isCopying)
+    for (const machine of cluster.machines) machine.kill()
+  }
+  t.ok(copies > 0, `${copies} times it got a copy`)
+  t.deepEqual(failures, [])
 })

@@ -167,7 +167,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a lease by the monotonic clock alone',
     file: 'lib/core/leases.ts',
-    find: 'return now < this.#asked.now + length && wall >= this.#asked.wall && wall < this.#asked.wall + length',
+    find: 'return now < this.#asked.now + length && wall >= this.#asked.latest && wall < this.#asked.earliest + length',
     replace: 'return now < this.#asked.now + length && wall > -1',
     from: 74
   },

@@ -19,15 +19,17 @@ interface Weather {
 /**
  * A cluster of cores in which everything that can happen next happens in a random order, with writes from all nodes,
  * crashes that lose what was not synced, lost sessions, partitions, processes and disks that stand still, clocks that run
- * apart, and time-outs; then everything is mended and must come to rest. Returns what is wrong then.
+ * apart, and time-outs. Then everything is mended and must come to rest; or a majority is, of which one member holds everything,
+ * while the others are gone for good, and must go on. Returns what is wrong then.
  */
 export function coreChaos (seed: number, steps = 1000): { differences: string[], cluster: CoreCluster } {
   const random = new Random(seed)
-  const names = 'abcde'.slice(0, random.pick([1, 2, 3, 3, 3, 4, 5]))
-  const memory = random.chance(0.25)
+  const goesOn = random.chance(0.3)
+  const names = 'abcde'.slice(0, random.pick(goesOn ? [3, 3, 4, 5] : [1, 2, 3, 3, 3, 4, 5]))
+  const memory = !goesOn && random.chance(0.25)
   const cluster = new CoreCluster(names, {
-    minConsensus: random.chance(0.2) ? names.length - 1 : random.below(names.length),
-    minConsensusOf: random.chance(0.3) ? Object.fromEntries([...names].map(name => [name, random.below(names.length)])) : {},
+    minConsensus: goesOn ? random.below(Math.floor(names.length / 2) + 1) : random.chance(0.2) ? names.length - 1 : random.below(names.length),
+    minConsensusOf: !goesOn && random.chance(0.3) ? Object.fromEntries([...names].map(name => [name, random.below(names.length)])) : {},
     memory,
     failureTimeoutMs: random.pick([100, 200, 1000]),
     logBytesMax: random.pick([500, 500, 5000, 1e9]),
@@ -37,7 +39,7 @@ export function coreChaos (seed: number, steps = 1000): { differences: string[],
     tailBytesMax: random.pick([1, 500, 100_000])
   })
   for (const node of cluster.nodes) {
-    node.rate = 1 + (2 * random.next() - 1) * 0.02
+    node.rate = 1 + (2 * random.next() - 1) * 0.05
     node.offset = random.below(1e6)
     node.wallOffset = random.below(1e6)
   }
@@ -52,8 +54,9 @@ export function coreChaos (seed: number, steps = 1000): { differences: string[],
     timeouts: random.pick([0, 0.02, 0.1, 0.2, 0.2]),
     haste: random.pick([1, 5, 20])
   }
-  new Chaos(cluster, random, weather, memory).run(steps)
-  return { differences: cluster.settle(possible => random.pick(possible)), cluster }
+  const chaos = new Chaos(cluster, random, weather, memory)
+  chaos.run(steps)
+  return { differences: goesOn ? chaos.goOn() : chaos.comeToRest(), cluster }
 }
 
 class Chaos {
@@ -75,7 +78,45 @@ class Chaos {
 
   run (steps: number): void {
     for (let i = 0; i < steps; i++) this.#step(this.#random.pick(this.#cluster.nodes))
-    this.#mend()
+  }
+
+  comeToRest (): string[] {
+    this.#mend(this.#cluster.nodes)
+    return this.#settle(this.#cluster.nodes)
+  }
+
+  /** All but a bare majority are gone, suddenly. Nothing is asked where none of these is sure to hold everything. */
+  goOn (): string[] {
+    const { nodes } = this.#cluster
+    const random = this.#random
+    const count = Math.floor(nodes.length / 2) + 1
+    const choices = Array.from({ length: 20 }, () => [...nodes].sort(() => random.next() - 0.5).slice(0, count))
+    const survivors = choices.find(some => some.some(node => this.#survives(node)))
+    if (survivors === undefined || nodes.some(({ disk }) => disk.view === null)) return this.comeToRest()
+
+    for (const node of nodes) if (!survivors.includes(node) && node.core !== null) this.#cluster.crash(node.name)
+    this.#mend(survivors)
+    const differences = this.#settle(survivors)
+    if (differences.length > 0) return differences
+    this.#cluster.counts.remnants++
+    const writes = survivors.map(({ name }) => this.#cluster.write(name, 'y', `last of ${name}`))
+    return this.#settle(survivors).concat(writes.filter(({ settlement }) => settlement?.outcome !== 'committed').map(({ value }) => `${value} is not committed`))
+  }
+
+  #settle (among: CoreNode[]): string[] {
+    return this.#cluster.settle(possible => this.#random.pick(possible), among)
+  }
+
+  /** It was live without a break in each view that may be the newest. */
+  #survives (node: CoreNode): boolean {
+    const { nodes } = this.#cluster
+    const installed = Math.max(...nodes.map(({ disk }) => disk.view?.epoch ?? 0))
+    const views = nodes.flatMap(({ disk, core, persists }) => [disk.view, disk.accepted, core?.known ?? null, ...persists.map(({ persist }) => persist.accepted)])
+    return node.disk.copy === null && views.every(view => {
+      if (view === null || view.epoch < installed) return true
+      const from = since(view, node.id)
+      return from !== null && (node.disk.view?.epoch ?? 0) >= from
+    })
   }
 
   #step (node: CoreNode): void {
@@ -190,15 +231,14 @@ class Chaos {
     this.#cluster.resume(node.name)
   }
 
-  #mend (): void {
-    const { nodes, frozen } = this.#cluster
-    frozen.clear()
+  #mend (nodes: CoreNode[]): void {
+    this.#cluster.frozen.clear()
     for (const node of nodes) {
       node.stalled = false
       this.#resume(node)
+      if (node.core === null) this.#cluster.start(node.name)
     }
     this.#side = ''
-    this.#cluster.startAll()
     this.#heal()
   }
 }

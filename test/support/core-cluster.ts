@@ -76,7 +76,7 @@ export class CoreCluster {
   /** What was applied at each position, by whoever was first. */
   readonly order = new Map<number, string>()
   /** What the run has gone through. */
-  readonly counts = { views: 0, admissions: 0, exclusions: 0, copies: 0, truncations: 0, cuts: 0, losses: 0, leases: 0 }
+  readonly counts = { views: 0, admissions: 0, exclusions: 0, copies: 0, truncations: 0, cuts: 0, losses: 0, leases: 0, remnants: 0 }
   /** Directions "a>b" in which nothing arrives, although there is a session. */
   readonly frozen = new Set<string>()
   readonly #options: ClusterOptions

@@ -34,6 +34,7 @@ class FakeHost implements AgreementHost {
   fit = true
   leads = false
   stalled: string[] = []
+  lost: string[] = []
   accused = false
   /** Steps that are on their way to the disk. */
   readonly disk: Array<() => void> = []
@@ -46,7 +47,7 @@ class FakeHost implements AgreementHost {
   }
 
   get testimony (): Omit<PromiseMessage, 'type' | 'epoch'> {
-    return { accepted: this.accepted, installed: 4, intact: true, complete: true, caughtUp: false, minConsensus: 1, end: { position: 10, epoch: 4 }, leases: [] }
+    return { accepted: this.accepted, installed: 4, intact: true, complete: true, caughtUp: false, minConsensus: 1, end: { position: 10, epoch: 4 }, base: 0, committed: 10, leases: [] }
   }
 
   /** To oneself, too: it is the test that hands it back. */
@@ -236,7 +237,9 @@ tape('a coordinator goes on without a member that is connected and does not keep
   for (const id of 'bc') host.agreement.onHeard(id)
   host.sent()
   host.agreement.evaluate()
-  t.same(host.sent(), [], 'but not without so many that no majority is left')
+  t.same(host.sent(), ['b propose 6', 'c propose 6'], 'those who do not keep up are asked where there is no majority without them')
+  for (const id of 'bca') host.agreement.onPromise(id, host.promiseOf(6, { accepted: host.known }))
+  t.same(host.views()[0]?.live.map(({ id }) => id), ['a'], 'and are not live: they can catch up then')
 })
 
 tape('a coordinator that does not get on is replaced by those who miss the commits', { timeout }, async (t) => {

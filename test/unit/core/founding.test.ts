@@ -12,7 +12,9 @@ tape('founders wait until every configured peer has answered', { timeout: 30_000
   const decide = (statements: Record<string, FounderStatement>): unknown => decideFounding('a', new Map(Object.entries(statements)))
 
   t.deepEqual(decide(full), { found: true, members: ['a', 'b', 'c'], seeder: null })
-  t.match(JSON.stringify(decide({ ...full, b: founder({ unresolved: 1 }) })), /waiting for configured peers/)
+  t.match(JSON.stringify(decide({ ...full, b: founder({ unresolved: 1 }) })), /waiting for other founders/)
+  t.match(JSON.stringify(decide({ ...full, a: founder({ unresolved: 1 }) })), /waiting for configured peers/)
+  t.match(JSON.stringify(decide({ a: founder(), b: founder() })), /waiting for 2 other nodes \(minConsensus\), of which 1 are there/)
   t.match(JSON.stringify(decide({ a: full.a, b: full.b })), /waiting for configured peers/)
   t.match(JSON.stringify(decide({ ...full, b: founder({ required: ['a', 'c'], connected: ['a'] }) })), /connect with one another/)
 })

@@ -36,6 +36,8 @@ function promise (more: Partial<PromiseMessage> = {}): PromiseMessage {
     caughtUp: false,
     minConsensus: 1,
     end: { position: 10, epoch: 4 },
+    base: 0,
+    committed: 10,
     leases: [],
     ...more
   }

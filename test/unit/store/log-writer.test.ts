@@ -109,7 +109,7 @@ tape('what is synced', timeout, async (t) => {
     ['a vow', { vow }, true, true],
     ['an accepted view', { accepted: view(2) }, true, true],
     ['a view', { view: view(2) }, true, true],
-    ['a truncation', { truncate: { position: 1, epoch: 1 } }, false, false],
+    ['a truncation', { truncate: { position: 1, epoch: 1 } }, false, true],
     ['a reset', { reset: { base: { position: 4, epoch: 1 }, seeded: false, rows: [] } }, true, true],
     ['the end of a copy', { copied: true }, true, true]
   ]

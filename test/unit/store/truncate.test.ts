@@ -77,7 +77,7 @@ tape('a large truncation is done in pieces, and other steps do not wait for it',
   await settled()
 
   t.deepEqual(store.batches.map(({ operations: [first, ...others], sync }) => [first?.type, others.length + 1, sync]), [
-    ['put', 1, false], ['del', 1000, false], ['put', 3, true], ['del', 1000, false], ['del', 550, false]
+    ['put', 1, true], ['del', 1000, false], ['put', 3, true], ['del', 1000, false], ['del', 550, false]
   ])
   t.deepEqual((await logPositions(store))[0], 2551)
   await writer.stop()

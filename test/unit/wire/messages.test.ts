@@ -124,6 +124,8 @@ const arbitraries: Arbitraries = {
     caughtUp: fc.boolean(),
     minConsensus: integer,
     end: name,
+    base: integer,
+    committed: integer,
     leases: fc.array(fc.record({ holder: id, ms: integer }), { maxLength: 4 })
   }),
   refuse: fc.record({ type: fc.constant('refuse'), epoch: integer }),
@@ -210,7 +212,7 @@ test('messages: lists are bounded', timeout, async (t) => {
   const status = { type: 'status', promised: 0, view: null, installed: 0, minConsensus: 1, caughtUp: false, fit: true, founding: null } as const
   const propose = { type: 'propose', epoch: 1, cluster: idOf(1), without: [] } as const
   const promise = {
-    type: 'promise', epoch: 1, accepted: null, installed: 0, intact: true, complete: true, caughtUp: false, minConsensus: 1, end: { position: 0, epoch: 0 }
+    type: 'promise', epoch: 1, accepted: null, installed: 0, intact: true, complete: true, caughtUp: false, minConsensus: 1, end: { position: 0, epoch: 0 }, base: 0, committed: 0
   } as const
   const many = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
   const skip: Entry = { kind: 'skip', origin: 1, number: 1, reason: 'withdrawn' }
