@@ -2,7 +2,6 @@ import tape from 'tape'
 import { Core } from '../../lib/core/core.ts'
 import { Leases } from '../../lib/core/leases.ts'
 import { OriginTable } from '../../lib/core/origins.ts'
-import { Retention } from '../../lib/core/retention.ts'
 import { coreChaos } from '../support/core-chaos.ts'
 import type { CoreCluster } from '../support/core-cluster.ts'
 
@@ -103,13 +102,4 @@ tape('planted bugs are caught', { timeout: 240_000 }, async (t) => {
     return () => { Object.defineProperty(Core.prototype, 'minConsensus', start) }
   })
   t.ok(hasty >= 0, `writes that settle with too few copies: seed ${hasty}`)
-
-  const greedy = caught(() => {
-    const { truncation } = Retention.prototype
-    Retention.prototype.truncation = function () {
-      return truncation.call(this, Infinity, Infinity)
-    }
-    return () => { Retention.prototype.truncation = truncation }
-  })
-  t.ok(greedy >= 0, `a log that is truncated too early: seed ${greedy}`)
 })

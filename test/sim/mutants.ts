@@ -191,7 +191,7 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/core.ts',
     find: 'this.submissions.onAssured(Math.min(this.#assured, this.applied))',
     replace: 'this.submissions.onAssured(this.applied)',
-    from: 548
+    focus: { ...withinALease, minConsensus: [2, 0, 0], thinkMs: 1, writeTimeoutMs: 10_000, keys: 5, operations: 1000 }
   },
   {
     name: 'the table of origins is not in copies',
@@ -269,8 +269,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'data without their position',
     file: 'lib/store/apply.ts',
-    find: 'await store.batch(operations, { sync: false })',
-    replace: 'await store.batch(operations.slice(0, -1), { sync: false })\n  await store.batch(operations.slice(-1), { sync: false })'
+    find: 'await store.batch(operations, { sync })',
+    replace: 'await store.batch(operations.slice(0, -1), { sync })\n  await store.batch(operations.slice(-1), { sync })'
   },
   {
     name: 'a founder without data that does not wait for those of the others',
