@@ -92,7 +92,7 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/participant.ts',
     find: 'if (message.common < end) this.#host.cut(message.common)',
     replace: '',
-    from: 28
+    from: 423
   },
   {
     name: 'commit by a majority of the live',
@@ -117,13 +117,14 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/core.ts',
     find: '    this.#vow = vow\n    this.#leaveView()\n',
     replace: '    this.#vow = vow\n',
-    from: 86
+    from: 87
   },
   {
     name: 'two promises in one epoch',
     file: 'lib/core/agreement.ts',
     find: 'message.epoch > vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX',
-    replace: 'message.epoch >= vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX'
+    replace: 'message.epoch >= vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX',
+    from: 34
   },
   {
     name: "a view without a survivor's promise",
@@ -138,7 +139,7 @@ export const mutants: readonly Mutant[] = [
     find: 'return from !== null && intact && complete && installed >= from',
     replace: 'return from !== null && intact && complete && installed >= 0',
     with: [worstSurvivor],
-    from: 235
+    from: 362
   },
   {
     name: 'no since: a member that is admitted again believes that it survived',
@@ -146,14 +147,14 @@ export const mutants: readonly Mutant[] = [
     find: 'since: survivors.includes(id) && previous !== null ? since(previous, id) as number : epoch',
     replace: 'since: Math.min(epoch, 1)',
     with: [worstSurvivor],
-    from: 235
+    from: 362
   },
   {
     name: 'a stale lease: commit before the leases of the excluded have passed',
     file: 'lib/core/coordinator.ts',
     find: 'if (this.#deposed || this.#host.now < this.#waitUntil) return',
     replace: 'if (this.#deposed) return',
-    from: 86
+    from: 87
   },
   {
     name: 'no full lease wait after a restart',
@@ -162,21 +163,21 @@ export const mutants: readonly Mutant[] = [
     replace: '(this.#granted.get(holder) ?? 0) - now',
     with: [untoldByOthers],
     focus: afterRestarts,
-    from: 101
+    from: 369
   },
   {
     name: 'a lease by the monotonic clock alone',
     file: 'lib/core/leases.ts',
     find: 'return now < this.#asked.now + length && wall >= this.#asked.latest && wall < this.#asked.earliest + length',
     replace: 'return now < this.#asked.now + length && wall > -1',
-    from: 74
+    from: 386
   },
   {
     name: 'consistent reads without a lease',
     file: 'lib/core/core.ts',
     find: "return lease === 'free' || lease === 'valid'",
     replace: "return lease !== 'none'",
-    from: 74
+    from: 75
   },
   {
     name: 'a lease that is granted after a promise of a later view',
@@ -184,14 +185,16 @@ export const mutants: readonly Mutant[] = [
     find: 'if (epoch === 0 || epoch < this.#host.vow.epoch) return',
     replace: 'if (epoch === 0) return',
     with: [untoldByOthers],
-    focus: withinALease
+    focus: withinALease,
+    from: 73
   },
   {
     name: 'resolve although too few members have it',
     file: 'lib/core/core.ts',
     find: 'this.submissions.onAssured(Math.min(this.#assured, this.applied))',
     replace: 'this.submissions.onAssured(this.applied)',
-    focus: { ...withinALease, minConsensus: [2, 0, 0], thinkMs: 1, writeTimeoutMs: 10_000, keys: 5, operations: 1000 }
+    focus: { ...withinALease, minConsensus: [2, 0, 0], thinkMs: 1, writeTimeoutMs: 10_000, keys: 5, operations: 1000 },
+    from: 138
   },
   {
     name: 'the table of origins is not in copies',
@@ -264,7 +267,7 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/coordinator.ts',
     find: "follower.state = 'asked'\n    follower.told = 0",
     replace: "follower.state = 'asked'",
-    from: 83
+    from: 103
   },
   {
     name: 'data without their position',
