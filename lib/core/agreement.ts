@@ -333,6 +333,7 @@ export class Agreement {
     if (!this.#isNeeded(known, promised)) {
       this.#patience = null
       if (known.live.some(({ id }) => id !== self && !this.#peers.isUp(id))) this.waitingFor = 'waiting for members to connect'
+      else if (this.#host.stalled.length > 0) this.waitingFor = 'waiting for members that keep up'
       return
     }
 
@@ -355,11 +356,11 @@ export class Agreement {
     if (!all && !isLive(known, self)) return
 
     if (!this.#isPatient(promised, known, reachable)) return
-    const without = known.live.map(({ id }) => id)
-      .filter(id => lost.includes(id) || (!known.leaseFree && (!reachable.includes(id) || stalled.includes(id))))
-    // Whoever does not keep up may still promise, and then catch up; but it is not waited for where there is no need.
-    const quick = reachable.filter(id => !without.includes(id))
-    const asked = known.leaseFree || quick.length < majority(known.members) ? reachable : quick
+    const slow = this.#slow(known)
+    const without = known.leaseFree ? lost : known.live.map(({ id }) => id).filter(id => !reachable.includes(id) || slow.includes(id) || lost.includes(id))
+    // Whoever is not to be live can promise all the same; it is not asked where it is not needed.
+    const others = reachable.filter(id => !without.includes(id))
+    const asked = known.leaseFree || others.length < majority(known.members) ? reachable : others
     this.#start(known.members, asked, without, known.cluster, known.seeder)
   }
 
@@ -400,9 +401,17 @@ export class Agreement {
     if (leaseFree) {
       return (!strict || this.#host.lost.length > 0) && members.every(id => this.#isReachable(id))
     }
-    if (known.live.some(({ id }) => id !== self && (this.#peers.isGone(id, now) || this.#host.stalled.includes(id) || this.#host.lost.includes(id)))) return true
+    const unfit = [...this.#slow(known), ...this.#host.lost]
+    if (known.live.some(({ id }) => id !== self && (this.#peers.isGone(id, now) || unfit.includes(id)))) return true
     if (known.live.length < members.length) return members.some(id => this.#isAdmissible(known, id))
     return strict && members.every(id => this.#isReachable(id))
+  }
+
+  /** The live members that do not keep up, if a majority does: without one, the cluster is as slow as they are. */
+  #slow (known: View): readonly MemberId[] {
+    const { stalled } = this.#host
+    const quick = known.members.filter(id => this.#isReachable(id) && !stalled.includes(id))
+    return quick.length >= majority(known.members) ? stalled : []
   }
 
   #isAdmissible (known: View, id: MemberId): boolean {

@@ -237,9 +237,35 @@ tape('a coordinator goes on without a member that is connected and does not keep
   for (const id of 'bc') host.agreement.onHeard(id)
   host.sent()
   host.agreement.evaluate()
-  t.same(host.sent(), ['b propose 6', 'c propose 6'], 'those who do not keep up are asked where there is no majority without them')
-  for (const id of 'bca') host.agreement.onPromise(id, host.promiseOf(6, { accepted: host.known }))
-  t.same(host.views()[0]?.live.map(({ id }) => id), ['a'], 'and are not live: they can catch up then')
+  t.same(host.sent(), [], 'but not where there is no majority that keeps up')
+  t.equal(host.agreement.waitingFor, 'waiting for members that keep up')
+
+  // b has promised an epoch that led to nothing, and cannot acknowledge what is of this one.
+  host.sent()
+  host.agreement.onStatus('b', host.status({ view: host.known, promised: 6 }))
+  t.same(host.sent(), ['b propose 7', 'c propose 7'], 'a view that is needed anyway is proposed to all')
+  for (const id of 'bca') host.agreement.onPromise(id, host.promiseOf(7, { accepted: host.known }))
+  t.same(host.views()[0]?.live.map(({ id }) => id), ['a', 'b', 'c'])
+})
+
+tape('a coordinator goes on without a member that it cannot serve', { timeout }, async (t) => {
+  for (const leaseFree of [false, true]) {
+    const host = new FakeHost()
+    host.minConsensus = leaseFree ? 2 : 1
+    host.known = host.accepted = { ...view(4, 'a'), leaseFree }
+    host.vow = { epoch: 4, to: 'a', members }
+    host.leads = true
+    for (const id of 'bc') host.agreement.onUp(id, 1)
+    for (const id of 'bc') host.agreement.onStatus(id, host.status({ view: host.known, minConsensus: host.minConsensus }))
+    host.agreement.evaluate()
+    t.same(host.sent(), [], 'all is well')
+    host.lost = ['c']
+    host.agreement.evaluate()
+    t.same(host.sent(), leaseFree ? ['b propose 5', 'c propose 5'] : ['b propose 5'], 'a view that is free of leases needs all promises')
+    for (const id of leaseFree ? 'bca' : 'ba') host.agreement.onPromise(id, host.promiseOf(5, { accepted: host.known, minConsensus: host.minConsensus }))
+    const [next] = host.views()
+    t.same([next?.live.map(({ id }) => id), next?.leaseFree], [['a', 'b'], false])
+  }
 })
 
 tape('a coordinator that does not get on is replaced by those who miss the commits', { timeout }, async (t) => {

@@ -25,7 +25,7 @@ const view: View = {
 class FakeHost implements CoordinatorHost {
   readonly self = 'a'
   readonly start = 1
-  readonly base = emptyLog
+  base = emptyLog
   readonly tail = new LogTail(0, [])
   now = 0
   committed = 0
@@ -100,6 +100,28 @@ tape('nothing commits before the wait for leases is over', { timeout }, async (t
   host.now = 600
   coordinator.onTick()
   t.equal(host.committed, 1)
+})
+
+tape('who needs what this log does not have any more is lost', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const coordinator = host.lead()
+  make(coordinator, 'a')
+  host.disk.shift()?.()
+  for (const id of ['b', 'c']) coordinator.onAck(id, 1, true)
+  host.base = { position: 1, epoch: 2 }
+  host.sent.length = 0
+
+  const comeBack = (committed: number): void => {
+    coordinator.onDown('c')
+    coordinator.onUp('c')
+    coordinator.onFollow('c', { base: committed, runs: [] })
+  }
+  comeBack(0)
+  t.same(coordinator.lost, ['c'])
+  t.same(host.sent.map(([, { type }]) => type), ['view'], 'it is told nothing that it would cut by')
+  comeBack(1)
+  t.same(coordinator.lost, [])
+  t.same(host.sent.map(([, { type }]) => type), ['view', 'view', 'sync'])
 })
 
 tape('who owes an acknowledgement for too long is stalled', { timeout }, async (t) => {
