@@ -3,19 +3,26 @@ import type { Input } from './core/effects.ts'
 import type { MemberId } from './core/entry.ts'
 import type { Message } from './core/messages.ts'
 import type { View } from './core/view.ts'
+import type { Environment } from './env.ts'
 import type { ErrorCode, ReplicatorError } from './errors.ts'
 import { codes } from './errors.ts'
 import { readFrame } from './inbox.ts'
+import { Discovery } from './net/discovery.ts'
 import type { Address, Identity, Network, NetworkHandler, Session } from './net/network.ts'
 import { Outbox } from './net/outbox.ts'
+import type { Resolver } from './net/resolver.ts'
+import type { Settings } from './options.ts'
 import { sameAddress } from './options.ts'
 import { distinct, PeerBook } from './peer-book.ts'
+import { Sightings } from './sightings.ts'
+import type { Sighting } from './store/layout.ts'
 import { WireError } from './wire/bytes.ts'
+import { isAddress } from './wire/handshake.ts'
 import type { AddressesMessage, WireMessage } from './wire/messages.ts'
 
 const debug = createDebug('quorum-level:node')
 
-/** More sessions than a cluster has members. */
+/** As many sessions as a cluster can have other members. Beyond, only members get one. */
 const SESSIONS_MAX = 63
 
 /** What the links of a node tell it. */
@@ -28,14 +35,31 @@ export interface LinkEvents {
   onReconnect (address: Address): void
   onFail (address: Address): void
   onError (error: Error): void
+  /** A peer refuses this node. */
+  onRefused (code: ErrorCode): void
+  /** What to keep in mind of a peer; null if nothing more. */
+  onSighting (peer: MemberId, sighting: Sighting | null): void
+  /** Where to look for the others after a restart. */
+  onAddresses (addresses: readonly Address[]): void
+}
+
+/** What the links of a node have kept in mind since an earlier run. */
+export interface LinkMemory {
+  readonly sightings: ReadonlyMap<MemberId, Sighting>
+  readonly addresses: readonly Address[]
 }
 
 /** Who this node is, as its links need to know. */
 export interface LinkOwner {
   readonly id: string
   readonly start: number
+  /** The nonces of its starts, newest first. */
+  readonly history: readonly string[]
   readonly name: string
-  readonly view: View | null
+  /** The id of its cluster; empty if it has none. */
+  readonly cluster: string
+  /** The newest view that it knows. */
+  readonly known: View | null
 }
 
 interface Link {
@@ -54,20 +78,45 @@ export class Links implements NetworkHandler {
   readonly #owner: LinkOwner
   readonly #events: LinkEvents
   readonly #links = new Map<MemberId, Link>()
-  readonly #book = new PeerBook()
+  readonly #book: PeerBook
+  readonly #discovery: Discovery
+  /** The cluster that this node is to join; empty: any. */
+  readonly #cluster: string
+  #sightings: Sightings
   #address: Address | null
+  /** The addresses that are kept in mind, as text. */
+  #kept = ''
 
-  constructor (network: Network, address: Address | null, owner: LinkOwner, events: LinkEvents) {
+  constructor (
+    network: Network, { address, cluster, discovery }: Pick<Settings, 'address' | 'cluster' | 'discovery'>, env: Environment,
+    resolver: Resolver, owner: LinkOwner, events: LinkEvents
+  ) {
     this.#network = network
     this.#address = address
+    this.#cluster = cluster
     this.#owner = owner
     this.#events = events
+    this.#book = new PeerBook(forgotten => { network.undial(forgotten) })
+    this.#sightings = this.#recall(new Map())
+    this.#discovery = new Discovery(env, resolver, discovery, {
+      onFound: addresses => { this.#onFound(addresses) },
+      onError: error => { events.onError(error) }
+    })
   }
 
-  start (): void {
+  start ({ sightings, addresses }: LinkMemory): void {
+    this.#sightings = this.#recall(sightings)
+    this.#kept = JSON.stringify(addresses)
+    for (const address of addresses) if (!sameAddress(address, this.#address)) this.#book.remember(address)
     this.#network.start(this)
     for (const address of this.#book.addresses) this.#network.dial(address)
     this.#tellPeers()
+    this.#discovery.start()
+  }
+
+  /** Looks for nobody any more. The network has to be closed, too. */
+  stop (): void {
+    this.#discovery.stop()
   }
 
   get sessions (): Session[] {
@@ -108,21 +157,31 @@ export class Links implements NetworkHandler {
   // The network's calls.
 
   identify (): Identity {
-    const { id, start, name, view } = this.#owner
-    return { id, start, cluster: view?.cluster ?? '', address: this.#address, name }
+    const { id, start, history, name, cluster } = this.#owner
+    return { id, start, history, cluster, address: this.#address, name }
   }
 
   judge (peer: Identity): ErrorCode | null {
-    const { view } = this.#owner
-    if (view === null) return this.#links.size >= SESSIONS_MAX && !this.#links.has(peer.id) ? codes.queueFull : null
-    if (peer.cluster !== '' && peer.cluster !== view.cluster) return codes.clusterMismatch
-    return view.members.includes(peer.id) ? null : codes.notMember
+    if (this.#sightings.isStale(peer)) return codes.staleIdentity
+    const isOther = (cluster: string): boolean => cluster !== '' && peer.cluster !== '' && peer.cluster !== cluster
+    if (isOther(this.#owner.cluster) || isOther(this.#cluster)) return codes.clusterMismatch
+    // Whoever is no member may have to do with the cluster all the same, but shall not take a member's place.
+    const isFull = this.#links.size >= SESSIONS_MAX && !this.#links.has(peer.id)
+    if (isFull && this.#owner.known?.members.includes(peer.id) !== true) return codes.queueFull
+    this.#sightings.note(peer)
+    return null
+  }
+
+  onRefused (peer: Identity, code: ErrorCode): void {
+    debug('refused by %s: %s', peer.id.slice(0, 8), code)
+    this.#events.onRefused(code)
   }
 
   onSession (session: Session): void {
     const link: Link = { session, outbox: new Outbox(session), address: null }
     this.#links.set(session.peer.id, link)
-    this.#book.onConnected(session.peer.id)
+    this.#book.onConnected(session.peer.id, session.peer.address)
+    this.#keepAddresses()
     this.#tellConnect(link)
     this.#events.onInput({ type: 'up', peer: session.peer.id, start: session.peer.start })
     this.#gossip()
@@ -171,12 +230,17 @@ export class Links implements NetworkHandler {
   }
 
   onFail (address: Address): void {
-    this.#book.fail(address)
+    const { known } = this.#owner
+    this.#book.fail(address, id => known?.members.includes(id) === false)
+    this.#keepAddresses()
     this.#events.onFail(address)
   }
 
   onError (error: Error, address: Address | null): void {
-    if (address !== null) this.#book.onError(address, error)
+    if (address !== null) {
+      this.#book.onError(address, error)
+      if (this.#book.isFound(address)) this.#discovery.refresh()
+    }
     debug('%s %s', address === null ? '' : `${address.host}:${address.port}`, error.message)
     this.#events.onError(error)
   }
@@ -184,7 +248,11 @@ export class Links implements NetworkHandler {
   onResolve (address: Address, id: string): void {
     if (!this.#book.resolve(address, id)) return
     const link = this.#links.get(id)
-    if (link !== undefined) this.#tellConnect(link)
+    if (link !== undefined) {
+      this.#book.onConnected(id, null)
+      this.#keepAddresses()
+      this.#tellConnect(link)
+    }
     this.#tellPeers()
   }
 
@@ -198,6 +266,26 @@ export class Links implements NetworkHandler {
 
   #tellPeers (): void {
     this.#events.onInput({ type: 'peers', ...this.#book.configuredBut(this.#owner.id) })
+  }
+
+  #recall (sightings: ReadonlyMap<MemberId, Sighting>): Sightings {
+    return new Sightings(sightings, (peer, sighting) => { this.#events.onSighting(peer, sighting) })
+  }
+
+  /** A node that reaches nobody learns nothing of where the others are. */
+  #keepAddresses (): void {
+    if (this.#links.size === 0) return
+    const { known } = this.#owner
+    const isAwaited = (id: MemberId): boolean => !this.#links.has(id) && known?.members.includes(id) === true
+    const addresses = this.#book.memory(isAwaited).filter(address => address.port > 0 && isAddress(address))
+    const kept = JSON.stringify(addresses)
+    if (kept === this.#kept) return
+    this.#kept = kept
+    this.#events.onAddresses(addresses)
+  }
+
+  #onFound (addresses: readonly Address[]): void {
+    for (const address of this.#book.find(addresses.filter(address => !sameAddress(address, this.#address)))) this.#network.dial(address)
   }
 
   #onAddresses (message: AddressesMessage): void {

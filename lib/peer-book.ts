@@ -8,6 +8,12 @@ interface Entry {
   readonly address: Address
   /** Given by the user, as opposed to heard from a peer. */
   configured: boolean
+  /** Whether names lead to it, or once did. */
+  found: 'never' | 'before' | 'now'
+  /** Whether it is dialled. One that a peer tells of itself while it is connected is not. */
+  dialled: boolean
+  /** Somebody of the cluster was there, now or in an earlier run. */
+  met: boolean
   /** Which member answered there; null as long as none has. */
   id: string | null
   /** `failAfter` attempts in a row have failed since the last success. */
@@ -19,28 +25,54 @@ interface Entry {
 /** The addresses of a cluster that a node knows, and who answers there. */
 export class PeerBook {
   readonly #entries = new Map<string, Entry>()
+  readonly #onForget: (address: Address) => void
 
-  /** Returns true if the address is new. */
+  /** `onForget`: an address need not be dialled any more. */
+  constructor (onForget: (address: Address) => void = () => {}) {
+    this.#onForget = onForget
+  }
+
+  /** Returns true if the address is to be dialled, and was not before. */
   add (address: Address, configured: boolean): boolean {
-    const key = keyOf(address)
-    const known = this.#entries.get(key)
-    if (known !== undefined) {
-      if (configured) known.configured = true
-      return false
-    }
-    if (this.#entries.size >= ADDRESSES_MAX) {
-      if (!configured) return false
-      // What was only heard makes room for what somebody asks for.
-      const heard = [...this.#entries].find(([, entry]) => !entry.configured)
-      if (heard === undefined) throw new RangeError(`A node can have at most ${ADDRESSES_MAX} peers`)
-      this.#entries.delete(heard[0])
-    }
-    this.#entries.set(key, { address, configured, id: null, failed: false, error: '' })
+    const entry = this.#open(address, configured)
+    if (entry === null) return false
+    if (configured) entry.configured = true
+    if (entry.dialled) return false
+    // Who says that it is there need not be.
+    entry.id = null
+    entry.dialled = true
     return true
   }
 
+  /** It was of use in an earlier run. Returns true as `add`. */
+  remember (address: Address): boolean {
+    const isNew = this.add(address, false)
+    this.#mark(address, { met: true })
+    return isNew
+  }
+
+  /**
+   * These, and no others, are what names lead to now. Returns those that are to be dialled, and were not before. Those that
+   * are not found any more, and at which nobody answers, are forgotten.
+   */
+  find (addresses: readonly Address[]): Address[] {
+    for (const entry of this.#entries.values()) if (entry.found === 'now') entry.found = 'before'
+    for (const address of addresses) this.#mark(address, { found: 'now' })
+    for (const entry of [...this.#entries.values()]) if (entry.failed && isOutdated(entry)) this.#forget(entry)
+    const fresh = addresses.filter(address => this.add(address, false))
+    for (const address of fresh) this.#mark(address, { found: 'now' })
+    return fresh
+  }
+
   get addresses (): Address[] {
-    return [...this.#entries.values()].map(({ address }) => address)
+    return [...this.#entries.values()].filter(({ dialled }) => dialled).map(({ address }) => address)
+  }
+
+  /** Where somebody of the cluster is, or was and may be again: what to dial after a restart. `isAwaited`: a member that is away. */
+  memory (isAwaited: (id: string) => boolean): Address[] {
+    return [...this.#entries.values()]
+      .filter(({ met, configured, failed, id }) => met && (configured || !failed || (id !== null && isAwaited(id))))
+      .map(({ address }) => address)
   }
 
   /** Somebody answered. Returns true if that is news. */
@@ -54,9 +86,12 @@ export class PeerBook {
     return true
   }
 
-  /** It need not be us who dialled: whoever is there has not failed. */
-  onConnected (id: string): void {
-    for (const entry of this.#entries.values()) if (entry.id === id) Object.assign(entry, { failed: false, error: '' })
+  /** There is a session with this peer, which may tell where it is. It need not be us who dialled: whoever is there has not failed. */
+  onConnected (id: string, address: Address | null): void {
+    if (address !== null) this.#meet(id, address)
+    for (const entry of this.#entries.values()) {
+      if (entry.id === id) Object.assign(entry, { failed: false, error: '', met: true })
+    }
   }
 
   addressOf (id: string): Address | null {
@@ -65,8 +100,7 @@ export class PeerBook {
   }
 
   onError (address: Address, error: Error): void {
-    const known = this.#entries.get(keyOf(address))
-    if (known !== undefined) known.error = (error as { code?: string }).code ?? error.message
+    this.#mark(address, { error: (error as { code?: string }).code ?? error.message })
   }
 
   missing (self: string, isConnected: (id: string) => boolean): string[] {
@@ -78,9 +112,18 @@ export class PeerBook {
     return missing
   }
 
-  fail (address: Address): void {
+  /** Nobody answers there. `isGone` tells who is no member any more: what has led there need not be dialled again. */
+  fail (address: Address, isGone: (id: string) => boolean): void {
     const known = this.#entries.get(keyOf(address))
-    if (known !== undefined) known.failed = true
+    if (known === undefined) return
+    known.failed = true
+    const isOfNobody = !known.configured && known.found !== 'now' && known.id !== null && isGone(known.id)
+    if (isOfNobody || isOutdated(known)) this.#forget(known)
+  }
+
+  /** True if a name leads to the address. */
+  isFound (address: Address): boolean {
+    return this.#entries.get(keyOf(address))?.found === 'now'
   }
 
   /** What the core has to know of the configured addresses. */
@@ -105,6 +148,50 @@ export class PeerBook {
     }
     return count
   }
+
+  /** Where a peer says that it is. What it said before is out of date. */
+  #meet (id: string, address: Address): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.id === id && !entry.dialled && !sameAddress(entry.address, address)) this.#forget(entry)
+    }
+    const entry = this.#open(address, false)
+    if (entry !== null && !entry.dialled) entry.id = id
+  }
+
+  #open (address: Address, configured: boolean): Entry | null {
+    const key = keyOf(address)
+    const known = this.#entries.get(key)
+    if (known !== undefined) return known
+    if (this.#entries.size >= ADDRESSES_MAX) {
+      const leaving = this.#leastUseful(configured)
+      if (leaving === null && configured) throw new RangeError(`A node can have at most ${ADDRESSES_MAX} peers`)
+      if (leaving === null) return null
+      this.#forget(leaving)
+    }
+    const entry: Entry = { address, configured, found: 'never', dialled: false, met: false, id: null, failed: false, error: '' }
+    this.#entries.set(key, entry)
+    return entry
+  }
+
+  /** What makes room for another: an address at which nobody answers, and for what somebody asks for, any that was only heard. */
+  #leastUseful (configured: boolean): Entry | null {
+    const heard = [...this.#entries.values()].filter(entry => !entry.configured)
+    return heard.find(({ failed, found }) => failed && found !== 'now') ?? heard.find(({ failed }) => failed) ?? (configured ? heard[0] ?? null : null)
+  }
+
+  #forget (entry: Entry): void {
+    this.#entries.delete(keyOf(entry.address))
+    if (entry.dialled) this.#onForget(entry.address)
+  }
+
+  #mark (address: Address, fields: Partial<Entry>): void {
+    const known = this.#entries.get(keyOf(address))
+    if (known !== undefined) Object.assign(known, fields)
+  }
+}
+
+function isOutdated ({ found, configured }: Entry): boolean {
+  return found === 'before' && !configured
 }
 
 /** Each address once, and no more than a message may hold. */

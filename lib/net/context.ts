@@ -1,5 +1,6 @@
 import type { Environment } from '../env.ts'
-import type { Address, NetworkHandler } from './network.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { Address, Identity, NetworkHandler } from './network.ts'
 import type { SessionTable } from './session-table.ts'
 
 export interface NetLimits {
@@ -23,4 +24,6 @@ export interface NetContext {
   readonly instance: string
   /** The handler's onError, as long as the network is not closed. */
   report (error: Error, address: Address | null): void
+  /** The handler's onRefused, as long as the network is not closed. */
+  refused (peer: Identity, code: ErrorCode): void
 }

@@ -50,6 +50,7 @@ export class Dialler {
   }
 
   start (): void {
+    if (this.#stopped) return
     this.#reconnect.connect(undefined)
   }
 

@@ -11,6 +11,7 @@ import type { Method } from '../wire/rpc-frame.ts'
 import type { NetContext } from './context.ts'
 import { log } from './log.ts'
 import type { Identity } from './network.ts'
+import { adviceFor } from './refusal.ts'
 import { RpcLink } from './rpc-link.ts'
 import type { LinkHandler } from './rpc-link.ts'
 
@@ -89,7 +90,10 @@ export class Inbound implements LinkHandler {
 
     const verdict = decodeVerdict(payload)
     if (verdict.code === codes.duplicate) return this.#refuse(codes.duplicate, peer)
-    if (verdict.code !== null) throw new ReplicatorError(verdict.code, `refused by peer ${nameOf(peer)}: ${verdict.code}`)
+    if (verdict.code !== null) {
+      this.#context.refused(peer, verdict.code)
+      throw new ReplicatorError(verdict.code, `refused by peer ${nameOf(peer)}: ${verdict.code}${adviceFor(verdict.code)}`)
+    }
 
     const { sessions, handler } = this.#context
     const ownId = handler.identify().id

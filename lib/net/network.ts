@@ -26,6 +26,8 @@ export interface NetworkHandler {
   identify (): Identity
   /** Judges a peer that introduced itself. A code refuses it (and is told to it). */
   judge (peer: Identity): ErrorCode | null
+  /** A peer with another id refuses this node, which is told why. The connection ends, `onError` follows, and dialling goes on. */
+  onRefused (peer: Identity, code: ErrorCode): void
   onSession (session: Session): void
   onFrame (session: Session, body: Uint8Array): void
   onDrain (session: Session): void
@@ -48,6 +50,8 @@ export interface Network {
   start (handler: NetworkHandler): void
   /** Keeps a connection to this address until close(). A second call with the same address does nothing. */
   dial (address: Address): void
+  /** Dials it no more. A session that is there stays. */
+  undial (address: Address): void
   /** Closes all links and dials no more. Resolves when every link is closed. Idempotent. */
   close (): Promise<void>
 }

@@ -8,6 +8,7 @@ import type { NetContext } from './context.ts'
 import type { LiveSession } from './live-session.ts'
 import { log } from './log.ts'
 import type { Address, Identity } from './network.ts'
+import { adviceFor } from './refusal.ts'
 import { RpcLink } from './rpc-link.ts'
 import type { LinkHandler } from './rpc-link.ts'
 import { assertStream, isConnecting, setNoDelay } from './transport.ts'
@@ -127,19 +128,19 @@ export class Outbound implements LinkHandler {
   #onWelcome (link: RpcLink, payload: Uint8Array): void {
     const welcome = decodeWelcome(payload)
     const own = this.#context.handler.identify()
-    if (welcome.body === null) return this.#refused(codes.version)
+    if (welcome.body === null) return this.#refused(codes.version, null)
 
     const peer = welcome.body.identity
     if (welcome.body.instance === this.#context.instance) {
       this.#context.handler.onResolve(this.#address, this.#context.handler.identify().id)
       return this.#finish({ type: 'self' })
     }
-    if (peer.id === own.id) return this.#refused(codes.staleIdentity)
+    if (peer.id === own.id) return this.#refused(codes.staleIdentity, null)
 
     this.#events.onResolve(peer.id)
     if (this.#done) return
     if (welcome.code === codes.self) throw new WireError('the peer takes us for itself')
-    if (welcome.code !== null) return this.#refused(welcome.code)
+    if (welcome.code !== null) return this.#refused(welcome.code, peer)
 
     const { handler, sessions } = this.#context
     const code = handler.judge(peer) ?? sessions.conflict(own.id, peer)
@@ -161,7 +162,7 @@ export class Outbound implements LinkHandler {
   /** The peer decides on duplicates, and this is its decision. */
   #onVerdict (link: RpcLink, peer: Identity, payload: Uint8Array): void {
     const { code, order } = decodeVerdict(payload)
-    if (code !== null) return this.#refused(code)
+    if (code !== null) return this.#refused(code, peer)
     if (order === 0) throw new WireError('a session without a number')
 
     if (this.#context.sessions.isOutdated(peer, order)) this.#finish({ type: 'duplicate' })
@@ -182,8 +183,10 @@ export class Outbound implements LinkHandler {
     this.#conclude(code, `we refuse the peer at ${this.#name}: ${code}`)
   }
 
-  #refused (code: ErrorCode): void {
-    this.#conclude(code, `refused by the peer at ${this.#name}: ${code}`)
+  /** `peer`: who judges us; null if it cannot. */
+  #refused (code: ErrorCode, peer: Identity | null): void {
+    if (peer !== null && code !== codes.duplicate) this.#context.refused(peer, code)
+    this.#conclude(code, `refused by the peer at ${this.#name}: ${code}${adviceFor(code)}`)
   }
 
   #conclude (code: ErrorCode, message: string): void {

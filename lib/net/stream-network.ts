@@ -37,8 +37,8 @@ export class StreamNetwork implements Network {
   readonly #transport: Transport
   readonly #limits: NetLimits
   readonly #sessions = new SessionTable()
-  readonly #addresses = new Map<string, Address>()
-  readonly #diallers: Dialler[] = []
+  /** What to dial, and with whom: null until the start. */
+  readonly #addresses = new Map<string, { address: Address, dialler: Dialler | null }>()
   readonly #handshakes = new Set<Inbound>()
   readonly #links = new Set<RpcLink>()
   readonly #servers = new Set<Server>()
@@ -61,20 +61,26 @@ export class StreamNetwork implements Network {
       handler,
       sessions: this.#sessions,
       instance: toHex(this.#env.randomBytes(instanceBytes)),
-      report: (error, address) => { if (this.#closing === null) handler.onError(error, address) }
+      report: (error, address) => { if (this.#closing === null) handler.onError(error, address) },
+      refused: (peer, code) => { if (this.#closing === null) handler.onRefused(peer, code) }
     }
-    for (const address of this.#addresses.values()) this.#startDialler(address)
+    for (const key of this.#addresses.keys()) this.#startDialler(key)
   }
 
   dial (address: Address): void {
     if (!isAddress(address)) throw new TypeError(`Not an address: ${String(address.host)}:${String(address.port)}`)
     if (this.#closing !== null) return
 
-    const key = `${address.host}:${address.port}`
+    const key = keyOf(address)
     if (this.#addresses.has(key)) return
-    const copy = { host: address.host, port: address.port }
-    this.#addresses.set(key, copy)
-    if (this.#context !== null) this.#startDialler(copy)
+    this.#addresses.set(key, { address: { host: address.host, port: address.port }, dialler: null })
+    this.#startDialler(key)
+  }
+
+  undial (address: Address): void {
+    const key = keyOf(address)
+    this.#addresses.get(key)?.dialler?.stop()
+    this.#addresses.delete(key)
   }
 
   /**
@@ -128,7 +134,7 @@ export class StreamNetwork implements Network {
     // The handler may be the caller: it is told of the closed sessions when this turn is over.
     await undefined
 
-    for (const dialler of this.#diallers) dialler.stop()
+    for (const { dialler } of this.#addresses.values()) dialler?.stop()
     for (const inbound of [...this.#handshakes]) inbound.link.destroy(error)
     for (const session of this.#sessions.all()) session.end(error)
     const servers = [...this.#servers].map(closeServer)
@@ -136,11 +142,12 @@ export class StreamNetwork implements Network {
     await Promise.all(servers)
   }
 
-  #startDialler (address: Address): void {
+  #startDialler (key: string): void {
     const context = this.#context
-    if (context === null || this.#closing !== null) return
-    const dialler = new Dialler(context, address, this.#transport, (link) => { this.#track(link) })
-    this.#diallers.push(dialler)
+    const dialled = this.#addresses.get(key)
+    if (context === null || this.#closing !== null || dialled === undefined) return
+    const dialler = new Dialler(context, dialled.address, this.#transport, (link) => { this.#track(link) })
+    dialled.dialler = dialler
     // Not now: a transport that fails at once must not call the handler back while it is calling us.
     this.#env.nextTurn(() => { if (this.#closing === null) dialler.start() })
   }
@@ -169,6 +176,10 @@ export class StreamNetwork implements Network {
     this.#links.add(link)
     link.closed.then(() => { this.#links.delete(link) })
   }
+}
+
+function keyOf ({ host, port }: Address): string {
+  return `${host}:${port}`
 }
 
 function closedError (message = 'the network is closed'): ReplicatorError {

@@ -1,4 +1,5 @@
 import { codes, ReplicatorError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
 import type { Address, Identity } from '../net/network.ts'
 import { SimChannel, SimNetwork, SimSession } from './network.ts'
 import type { SimProcess } from './process.ts'
@@ -104,10 +105,20 @@ export class Fabric {
     if (acceptor === dialler) return { id: theirs.id, up: true }
     acceptor.handler?.onDialledAs(address)
 
-    const refusal = dialler.handler?.judge(theirs) ?? acceptor.handler?.judge(ours) ?? null
-    if (refusal !== null) {
-      for (const network of [dialler, acceptor]) network.handler?.onError(new ReplicatorError(refusal, 'refused'), address)
+    const refuse = (code: ErrorCode): { id: string | null, up: boolean } => {
+      for (const network of [dialler, acceptor]) network.handler?.onError(new ReplicatorError(code, 'refused'), address)
       return { id: theirs.id, up: false }
+    }
+    if (theirs.id === ours.id) return refuse(codes.staleIdentity)
+    const refusalOfDialler = acceptor.handler?.judge(ours) ?? null
+    if (refusalOfDialler !== null) {
+      dialler.handler?.onRefused(theirs, refusalOfDialler)
+      return refuse(refusalOfDialler)
+    }
+    const refusalOfAcceptor = dialler.handler?.judge(theirs) ?? null
+    if (refusalOfAcceptor !== null) {
+      acceptor.handler?.onRefused(ours, refusalOfAcceptor)
+      return refuse(refusalOfAcceptor)
     }
 
     // Both have one already, and it is the same.

@@ -178,7 +178,7 @@ export class SimNetwork implements ServedNetwork {
   readonly #sessions = new Map<string, SimSession>()
   /** Those that are not up yet, too. */
   readonly #all = new Set<SimSession>()
-  readonly #dialled = new Set<string>()
+  readonly #dialled = new Map<string, { readonly address: Address, stopped: boolean }>()
   handler: NetworkHandler | null = null
   #closed = false
 
@@ -200,8 +200,16 @@ export class SimNetwork implements ServedNetwork {
   dial (address: Address): void {
     const key = `${address.host}:${address.port}`
     if (this.#closed || this.#dialled.has(key)) return
-    this.#dialled.add(key)
-    this.#attempt(address, null, 0, 0)
+    const dialled = { address, stopped: false }
+    this.#dialled.set(key, dialled)
+    this.#attempt(dialled, null, 0, 0)
+  }
+
+  undial (address: Address): void {
+    const key = `${address.host}:${address.port}`
+    const dialled = this.#dialled.get(key)
+    if (dialled !== undefined) dialled.stopped = true
+    this.#dialled.delete(key)
   }
 
   createServer (): never {
@@ -249,20 +257,21 @@ export class SimNetwork implements ServedNetwork {
     this.#all.add(session)
   }
 
-  #attempt (address: Address, lastId: string | null, attempt: number, failures: number): void {
+  #attempt (dialled: { readonly address: Address, readonly stopped: boolean }, lastId: string | null, attempt: number, failures: number): void {
+    const { address } = dialled
     const delay = attempt === 0 ? 0 : Math.min(5000, 100 * 2 ** Math.min(failures, 6)) * (0.5 + this.fabric.random.next())
     this.process.setTimer(() => {
-      if (this.#closed || this.handler === null) return
-      if (lastId !== null && this.#sessions.has(lastId)) return this.#attempt(address, lastId, 1, 0)
+      if (this.#closed || dialled.stopped || this.handler === null) return
+      if (lastId !== null && this.#sessions.has(lastId)) return this.#attempt(dialled, lastId, 1, 0)
       if (attempt > 1) this.handler.onReconnect(address, attempt, delay)
       const roundTrip = 2 * this.fabric.delay(this.process.name, address.host, 0)
       this.process.schedule(roundTrip, 'dials', () => {
-        if (this.#closed || this.handler === null) return
+        if (this.#closed || dialled.stopped || this.handler === null) return
         const { id, up } = this.fabric.handshake(this, address)
-        if (up || id !== null) return this.#attempt(address, id ?? lastId, up ? 1 : attempt + 1, up ? 0 : failures + 1)
+        if (up || id !== null) return this.#attempt(dialled, id ?? lastId, up ? 1 : attempt + 1, up ? 0 : failures + 1)
         if (failures + 1 === this.#failAfter) this.handler.onFail(address)
         this.handler.onError(new ReplicatorError(codes.connectionLost, 'no answer'), address)
-        this.#attempt(address, lastId, attempt + 1, failures + 1)
+        this.#attempt(dialled, lastId, attempt + 1, failures + 1)
       })
     }, delay)
   }

@@ -5,6 +5,10 @@ import type { View, Vow } from '../core/view.ts'
 import { ByteReader, ByteWriter } from '../wire/bytes.ts'
 import { crc32c } from '../wire/crc32c.ts'
 import { FormatError } from '../wire/group.ts'
+import { fromHex, toHex } from '../wire/hex.ts'
+import type { Address } from '../wire/identity.ts'
+import { readHistory, readNonce, writeHistory, writeNonce } from '../wire/identity.ts'
+import { readAddresses, writeAddresses } from '../wire/message-parts.ts'
 import { readId, readIds, readOptionalId, readView, writeId, writeIds, writeOptionalId, writeView } from '../wire/view.ts'
 import { RESERVED } from './keys.ts'
 
@@ -14,7 +18,9 @@ import { RESERVED } from './keys.ts'
  */
 export const STATE_FORMAT = 1
 
-const kinds = { identity: 1, vow: 2, view: 3, applied: 4, origin: 5, accepted: 6, base: 7, copy: 8, intact: 9, log: 16 } as const
+const ID_BYTES = 16
+
+const kinds = { identity: 1, vow: 2, view: 3, applied: 4, origin: 5, accepted: 6, base: 7, copy: 8, intact: 9, sighting: 10, addresses: 11, stale: 12, log: 16 } as const
 
 export const identityKey = key(kinds.identity)
 export const vowKey = key(kinds.vow)
@@ -26,6 +32,10 @@ export const acceptedKey = key(kinds.accepted)
 export const baseKey = key(kinds.base)
 export const copyKey = key(kinds.copy)
 export const intactKey = key(kinds.intact)
+export const sightingsStart = key(kinds.sighting)
+export const sightingsEnd = key(kinds.sighting + 1)
+export const addressesKey = key(kinds.addresses)
+export const staleKey = key(kinds.stale)
 export const logStart = key(kinds.log)
 export const logEnd = key(kinds.log + 1)
 
@@ -37,6 +47,20 @@ export function originKey (id: number): Uint8Array {
 /** The record of the group that begins at this position. */
 export function logKey (first: number): Uint8Array {
   return key(kinds.log, first)
+}
+
+/** What was seen of the peer with this id. */
+export function sightingKey (id: string): Uint8Array {
+  const bytes = new Uint8Array(sightingsStart.byteLength + ID_BYTES)
+  bytes.set(sightingsStart)
+  bytes.set(fromHex(id), sightingsStart.byteLength)
+  return bytes
+}
+
+/** The id in a key made by `sightingKey`. */
+export function peerOf (key: Uint8Array): string {
+  if (key.byteLength !== sightingsStart.byteLength + ID_BYTES) throw new FormatError('unknown reserved key')
+  return toHex(key.subarray(sightingsStart.byteLength))
 }
 
 /** The number in a key made by `originKey` or `logKey`. */
@@ -58,10 +82,20 @@ function key (kind: number, number?: number): Uint8Array {
   return bytes
 }
 
-/** This node's id, made once, and the number of its starts. */
+/** This node's id, made once, the number of its starts, and the nonces of the last of them, newest first. */
 export interface IdentityState {
   readonly id: string
   readonly start: number
+  readonly history: readonly string[]
+}
+
+/** The newest start of a peer that was seen. */
+export interface Sighting {
+  readonly start: number
+  /** That of this start. */
+  readonly nonce: string
+  /** Numbers the sightings of a node, in the order in which they were made. */
+  readonly order: number
 }
 
 /** What is in the data. Written in the same atomic batch as they. */
@@ -75,11 +109,32 @@ export function encodeIdentity (state: IdentityState): Uint8Array {
   return encodeState((writer) => {
     writeId(writer, state.id)
     writer.varint(state.start)
+    writeHistory(writer, state.history)
   })
 }
 
 export function decodeIdentity (record: Uint8Array): IdentityState {
-  return decodeState(record, (reader) => ({ id: readId(reader), start: reader.varint() }))
+  return decodeState(record, (reader) => ({ id: readId(reader), start: reader.varint(), history: readHistory(reader) }))
+}
+
+export function encodeSighting (sighting: Sighting): Uint8Array {
+  return encodeState((writer) => {
+    writer.varint(sighting.start)
+    writeNonce(writer, sighting.nonce)
+    writer.varint(sighting.order)
+  })
+}
+
+export function decodeSighting (record: Uint8Array): Sighting {
+  return decodeState(record, (reader) => ({ start: reader.varint(), nonce: readNonce(reader), order: reader.varint() }))
+}
+
+export function encodeAddresses (addresses: readonly Address[]): Uint8Array {
+  return encodeState((writer) => { writeAddresses(writer, addresses) })
+}
+
+export function decodeAddresses (record: Uint8Array): Address[] {
+  return decodeState(record, readAddresses)
 }
 
 export function encodeVow (vow: Vow): Uint8Array {
@@ -87,11 +142,12 @@ export function encodeVow (vow: Vow): Uint8Array {
     writer.varint(vow.epoch)
     writeOptionalId(writer, vow.to)
     writeIds(writer, vow.members)
+    writeOptionalId(writer, vow.cluster)
   })
 }
 
 export function decodeVow (record: Uint8Array): Vow {
-  return decodeState(record, (reader) => ({ epoch: reader.varint(), to: readOptionalId(reader), members: readIds(reader) }))
+  return decodeState(record, (reader) => ({ epoch: reader.varint(), to: readOptionalId(reader), members: readIds(reader), cluster: readOptionalId(reader) }))
 }
 
 /** Of the view that is installed as well as of the one that is accepted. */
@@ -158,12 +214,12 @@ export function decodeCopy (record: Uint8Array): CopyState {
   })
 }
 
-/** The record says all by being there. */
-export function encodeIntact (): Uint8Array {
+/** For a record that says all by being there: intact, and stale. */
+export function encodeMark (): Uint8Array {
   return encodeState(() => {})
 }
 
-export function decodeIntact (record: Uint8Array): void {
+export function decodeMark (record: Uint8Array): void {
   decodeState(record, () => {})
 }
 

@@ -7,26 +7,36 @@ import type { View, Vow } from '../core/view.ts'
 import { noVow } from '../core/view.ts'
 import { codes, ReplicatorError } from '../errors.ts'
 import { WireError } from '../wire/bytes.ts'
+import type { Address } from '../wire/identity.ts'
 import { decodeGroup, decodeGroupHeader, FormatError } from '../wire/group.ts'
 import type { Operation } from '../wire/operations.ts'
 import { digestData } from './copy.ts'
 import { compareKeys, RESERVED } from './keys.ts'
-import type { AppliedState, IdentityState } from './layout.ts'
+import type { AppliedState, IdentityState, Sighting } from './layout.ts'
 import {
-  acceptedKey, appliedKey, baseKey, copyKey, decodeApplied, decodeBase, decodeCopy, decodeIdentity, decodeIntact, decodeRow,
-  decodeView, decodeVow, encodeIdentity, encodeIntact, identityKey, intactKey, logEnd, logStart, numberOf, originsEnd,
-  originsStart, viewKey, vowKey
+  acceptedKey, addressesKey, appliedKey, baseKey, copyKey, decodeAddresses, decodeApplied, decodeBase, decodeCopy, decodeIdentity,
+  decodeMark, decodeRow, decodeSighting, decodeView, decodeVow, encodeIdentity, encodeMark, identityKey, intactKey, logEnd, logStart,
+  numberOf, originsEnd, originsStart, peerOf, sightingsEnd, sightingsStart, staleKey, viewKey, vowKey
 } from './layout.ts'
 import type { Store } from './store.ts'
 
 export interface RecoveredDisk {
   /** Null on a store that no replicator has used. */
   readonly identity: IdentityState | null
+  /** Another node has found that this disk is a copy, or an old state of one that went on. */
+  readonly stale: boolean
+  /** What was seen of other nodes, by their ids. */
+  readonly sightings: ReadonlyMap<string, Sighting>
+  /** Where the others were. */
+  readonly addresses: readonly Address[]
   readonly recovered: Recovered
 }
 
 interface State {
   identity: IdentityState | null
+  stale: boolean
+  addresses: readonly Address[]
+  readonly sightings: Map<string, Sighting>
   vow: Vow
   view: View | null
   accepted: View | null
@@ -45,6 +55,9 @@ interface State {
 export async function recover (store: Store): Promise<RecoveredDisk> {
   const state: State = {
     identity: null,
+    stale: false,
+    addresses: [],
+    sightings: new Map(),
     vow: noVow,
     view: null,
     accepted: null,
@@ -71,6 +84,9 @@ export async function recover (store: Store): Promise<RecoveredDisk> {
   const { vow, view, accepted, applied, base, copy, rows } = state
   return {
     identity: state.identity,
+    stale: state.stale,
+    sightings: state.sightings,
+    addresses: state.addresses,
     recovered: {
       vow,
       view,
@@ -97,13 +113,18 @@ export async function recover (store: Store): Promise<RecoveredDisk> {
 export function startBatch (identity: IdentityState, intact: boolean): Operation[] {
   return [
     { type: 'put', key: identityKey, value: encodeIdentity(identity) },
-    intact ? { type: 'put', key: intactKey, value: encodeIntact() } : { type: 'del', key: intactKey }
+    intact ? { type: 'put', key: intactKey, value: encodeMark() } : { type: 'del', key: intactKey }
   ]
 }
 
 /** What is written, synced, when everything before it is durable and will stay so: by a node without syncs, as the last of all. */
 export function intactBatch (): Operation[] {
-  return [{ type: 'put', key: intactKey, value: encodeIntact() }]
+  return [{ type: 'put', key: intactKey, value: encodeMark() }]
+}
+
+/** What is written, synced, when a node learns that its disk is a copy: however often it is started, it takes no part again. */
+export function staleBatch (): Operation[] {
+  return [{ type: 'put', key: staleKey, value: encodeMark() }]
 }
 
 function readState (state: State, key: Uint8Array, value: Uint8Array): void {
@@ -116,9 +137,14 @@ function readState (state: State, key: Uint8Array, value: Uint8Array): void {
   else if (compareKeys(key, baseKey) === 0) state.base = decodeBase(value)
   else if (compareKeys(key, copyKey) === 0) state.copy = decodeCopy(value)
   else if (compareKeys(key, intactKey) === 0) {
-    decodeIntact(value)
+    decodeMark(value)
     state.intact = true
-  } else throw new FormatError('a record of unknown kind')
+  } else if (compareKeys(key, staleKey) === 0) {
+    decodeMark(value)
+    state.stale = true
+  } else if (compareKeys(key, addressesKey) === 0) state.addresses = decodeAddresses(value)
+  else if (compareKeys(key, sightingsStart) > 0 && compareKeys(key, sightingsEnd) < 0) state.sightings.set(peerOf(key), decodeSighting(value))
+  else throw new FormatError('a record of unknown kind')
 }
 
 /** Nothing is truncated that is not applied. */

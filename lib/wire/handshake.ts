@@ -2,6 +2,7 @@ import { codes } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import type { Address, Identity } from './identity.ts'
+import { readHistory, writeHistory } from './identity.ts'
 
 /**
  * The three bodies of the handshake. See `spec/wire.md`, "Handshake".
@@ -165,6 +166,7 @@ function writeIntroduction (writer: ByteWriter, introduction: Introduction): voi
   writer.raw(fromHex(instance))
   writer.raw(fromHex(identity.id))
   writer.varint(identity.start)
+  writeHistory(writer, identity.history)
   writer.u8(identity.cluster === '' ? 0 : 1)
   writer.raw(fromHex(identity.cluster))
   writer.u8(identity.address === null ? 0 : 1)
@@ -176,11 +178,12 @@ function readIntroduction (reader: ByteReader): Introduction {
   const instance = toHex(reader.raw(instanceBytes))
   const id = toHex(reader.raw(idBytes))
   const start = reader.varint()
+  const history = readHistory(reader)
   const cluster = readFlag(reader) ? toHex(reader.raw(idBytes)) : ''
   const address = readFlag(reader) ? readAddress(reader) : null
   const name = reader.text(nameLengthMax * 4)
   if (name.length > nameLengthMax) reader.fail('name too long')
-  return { instance, identity: { id, start, cluster, address, name } }
+  return { instance, identity: { id, start, history, cluster, address, name } }
 }
 
 function writeAddress (writer: ByteWriter, address: Address): void {

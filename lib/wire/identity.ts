@@ -1,3 +1,6 @@
+import type { ByteReader, ByteWriter } from './bytes.ts'
+import { fromHex, toHex } from './hex.ts'
+
 /** Where a node can be dialled. */
 export interface Address {
   host: string
@@ -10,10 +13,37 @@ export interface Identity {
   id: string
   /** Counts the starts of this id. Durable before it is told. */
   start: number
+  /** The nonce of this start, and before it, newest first, those of the starts before: as many as are kept. */
+  history: readonly string[]
   /** 16 bytes in hex, or the empty string as long as the node has joined no cluster. */
   cluster: string
   /** Where this node says it can be dialled, if it knows. */
   address: Address | null
   /** A name for people, at most 64 characters; may be empty. */
   name: string
+}
+
+/** Random bytes, made anew by each start of a node: two starts with one number and two nonces are of two copies of one disk. */
+export const nonceBytes = 8
+
+/** So many nonces are kept, that of the current start included. */
+export const HISTORY_MAX = 8
+
+export function writeHistory (writer: ByteWriter, history: readonly string[]): void {
+  writer.varint(history.length)
+  for (const nonce of history) writeNonce(writer, nonce)
+}
+
+export function readHistory (reader: ByteReader): string[] {
+  const count = reader.count(nonceBytes)
+  if (count < 1 || count > HISTORY_MAX) reader.fail('invalid number of nonces')
+  return Array.from({ length: count }, () => readNonce(reader))
+}
+
+export function writeNonce (writer: ByteWriter, nonce: string): void {
+  writer.raw(fromHex(nonce))
+}
+
+export function readNonce (reader: ByteReader): string {
+  return toHex(reader.raw(nonceBytes))
 }

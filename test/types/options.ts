@@ -30,7 +30,13 @@ export const all: Required<ReplicatorOptions> = {
   writeBytesMax: undefined,
   keyBytesMax: undefined,
   logBytesMax: undefined,
-  name: maybe.name
+  name: maybe.name,
+  role: 'witness',
+  cluster: maybe.name,
+  founders: maybe.port,
+  overwrite: undefined,
+  replaces: maybe.name,
+  coordinator: 'fixed'
 }
 export const replicator = Replicator(db, all)
 Replicator(db, { ...maybe, peers: undefined })
@@ -38,6 +44,7 @@ Replicator(db, undefined)
 Replicator(db, { transport: async () => stream })
 Replicator(db, { consistency: undefined, logBytesMax: 2 ** 20 })
 Replicator(db, { peers: [{ host: 'localhost', port: 3001 }] as const })
+Replicator(db, { peers: [{ dns: 'db.local', port: 3000 }, { srv: '_db._tcp.local' }, ...peers], founders: 3 })
 
 export const listening: Promise<Listener> = replicator.listen({ port: 3000, ipv6Only: true })
 export const stopped: Promise<void> = listening.then(({ close }) => close())
@@ -57,6 +64,10 @@ Replicator(db, { consistency: 'eventual' })
 Replicator(db, { transport: () => 'stream' })
 // @ts-expect-error a peer has a port
 Replicator(db, { peers: [{ host: 'localhost' }] })
+// @ts-expect-error a name needs a port
+Replicator(db, { peers: [{ dns: 'db.local' }] })
+// @ts-expect-error only these two
+Replicator(db, { role: 'observer' })
 // @ts-expect-error a misspelt option
 Replicator(db, { minconsensus: 2 })
 // @ts-expect-error a peer has a port

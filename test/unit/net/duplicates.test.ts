@@ -3,16 +3,17 @@ import { connect } from 'node:net'
 import test from 'tape'
 import { codes } from '../../../lib/errors.ts'
 import type { ReplicatorError } from '../../../lib/errors.ts'
+import type { Identity } from '../../../lib/net/network.ts'
 import { decodeVerdict } from '../../../lib/wire/handshake.ts'
-import { closeAll, idOf, Node } from './node.ts'
+import { closeAll, idOf, Node, nonceOf } from './node.ts'
 import type { NodeOptions } from './node.ts'
 import { Puppet, stage } from './puppet.ts'
 
 // The node under test is '5'. It decides if the puppet is '9', and obeys if the puppet is '1'.
 
 const timeout = { timeout: 30000 }
-const small = { id: idOf('1'), start: 1, cluster: '', address: null, name: 'small' }
-const large = { id: idOf('9'), start: 1, cluster: '', address: null, name: 'large' }
+const small = { id: idOf('1'), start: 1, history: [nonceOf(1)], cluster: '', address: null, name: 'small' }
+const large = { id: idOf('9'), start: 1, history: [nonceOf(1)], cluster: '', address: null, name: 'large' }
 
 async function setUp (options: NodeOptions = {}) {
   const node = new Node('5', options)
@@ -194,7 +195,7 @@ test('duplicates: a restarted decider begins to count anew', timeout, async (t) 
   const [first, second] = [Puppet.dial(address), Puppet.dial(address)]
   await first.hello(small)
   first.tellStart({ code: null, order: 50 })
-  await node.session({ identity: small } as Node)
+  await node.session({ identity: small as Identity } as Node)
   await second.hello({ ...small, start: 2 })
   const replaced = once(node, 'session')
   second.tellStart({ code: null, order: 1 })

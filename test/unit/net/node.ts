@@ -12,6 +12,11 @@ export function idOf (digit: string): string {
   return digit + Buffer.from(realEnvironment.randomBytes(16)).toString('hex').slice(1)
 }
 
+/** The nonce of a start, for tests in which there is one disk of each id. */
+export function nonceOf (start: number): string {
+  return start.toString(16).padStart(16, '0')
+}
+
 /** One network with a handler that records what it is told, and emits it. */
 export class Node extends EventEmitter implements NetworkHandler {
   readonly identity: Identity
@@ -25,7 +30,7 @@ export class Node extends EventEmitter implements NetworkHandler {
     super()
     this.setMaxListeners(0)
     const { identity, ...rest } = options
-    this.identity = { id: idOf(digit), start: 1, cluster: '', address: null, name: digit, ...identity }
+    this.identity = { id: idOf(digit), start: 1, history: [nonceOf(1)], cluster: '', address: null, name: digit, ...identity }
     this.network = new StreamNetwork({ env: realEnvironment, reconnectMinMs: 5, reconnectMaxMs: 100, ...rest })
   }
 
@@ -58,6 +63,8 @@ export class Node extends EventEmitter implements NetworkHandler {
 
   identify (): Identity { return this.identity }
   judge (peer: Identity): ErrorCode | null { return this.verdict(peer) }
+
+  onRefused (peer: Identity, code: ErrorCode): void { this.#tell('refused', code, peer, code) }
 
   onSession (session: Session): void {
     for (const other of this.live) {

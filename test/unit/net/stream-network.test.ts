@@ -385,7 +385,7 @@ test('network: a live copy of our disk is not taken for ourselves', timeout, asy
   a.network.start(a)
   await once(a, 'fail')
   t.same(a.errors.map((err) => (err as ReplicatorError).code), [codes.staleIdentity, codes.staleIdentity])
-  t.same(a.log.filter((line) => line.startsWith('session')), [])
+  t.same(a.log.filter((line) => /^(session|refused)/.test(line)), [], 'nor refused: others have to judge')
   await closeAll(a, b)
 })
 
@@ -401,6 +401,9 @@ test('network: a peer that is refused is told why, and tries again', timeout, as
       const [atDialler, where] = await once(a, 'failure')
       t.is(atDialler.code, codes.clusterMismatch, atDialler.message)
       t.same(where, address)
+      const refused = judge === 'dialler' ? b : a
+      while (!refused.log.includes(`refused ${codes.clusterMismatch}`)) await once(refused, 'refused')
+      t.notOk(judging.log.includes(`refused ${codes.clusterMismatch}`), 'only the one that is refused is told so')
       if (judge === 'dialler') {
         while (!b.errors.some((err) => (err as ReplicatorError).code === codes.clusterMismatch)) await once(b, 'failure')
       }
@@ -410,6 +413,51 @@ test('network: a peer that is refused is told why, and tries again', timeout, as
       await closeAll(a, b)
     }
   }
+})
+
+test('network: a node that is refused is told what to do', timeout, async (t) => {
+  const [a, b] = [new Node('1'), new Node('2')]
+  b.verdict = () => codes.clusterMismatch
+  a.network.dial(await b.listen())
+  a.network.start(a)
+  const [error] = await once(a, 'failure')
+  t.match(error.message, /another cluster.*release\(\{ purge: true \}\)/)
+  await closeAll(a, b)
+})
+
+test('network: an address that is dialled no more', timeout, async (t) => {
+  const [a, b] = [new Node('1'), new Node('2')]
+  const address = await b.listen()
+  const nowhere = { host: '127.0.0.1', port: 1 }
+  a.network.undial(nowhere)
+  a.network.dial(nowhere)
+  a.network.undial(nowhere)
+  a.network.start(a)
+  a.network.dial(nowhere)
+  await once(a, 'failure')
+  a.network.undial(nowhere)
+  const count = a.errors.length
+
+  a.network.dial(address)
+  const session = await a.session(b)
+  a.network.undial(address)
+  await exchange(a, b)
+  t.ok(a.live.has(session), 'its session stays')
+  session.close(codes.connectionLost)
+  await once(a, 'close')
+  a.network.dial(address)
+  await exchange(a, b)
+  t.pass('dialled again')
+  t.is(a.errors.length, count)
+  t.notOk(a.log.some((line) => line.startsWith('fail')))
+
+  // Out of the handler, in the middle of an attempt.
+  a.once('failure', () => { a.network.undial(nowhere) })
+  a.network.dial(nowhere)
+  await once(a, 'failure')
+  await exchange(a, b)
+  t.is(a.errors.length, count + 1)
+  await closeAll(a, b)
 })
 
 test('network: a peer that was started again takes the place of its old session', timeout, async (t) => {

@@ -2,6 +2,7 @@ import test from 'tape'
 import { MemoryLevel } from 'memory-level'
 import { Replicator, ReplicatorError } from '../../../index.ts'
 import type { ReplicatorOptions } from '../../../index.ts'
+import { readOptions } from '../../../lib/options.ts'
 
 const timeout = 30_000
 
@@ -40,6 +41,25 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['a peer without a port', { peers: [peers[0], { host }] }, /^TypeError: .*'peers\[1\]\.port'/],
   ['a peer without a host', { peers: [{ port: 3001 }] }, /^TypeError: .*'peers\[0\]\.host'/],
   ['too many peers', { peers: Array.from({ length: 64 }, (_, i) => ({ host, port: i + 1 })) }, /^TypeError: .*'peers'/],
+  ['a peer by an empty name', { peers: [{ dns: '', port: 1 }] }, /^TypeError: .*'peers\[0\]\.dns'/],
+  ['a peer by a name that is no string', { peers: [{ srv: 1 }] }, /^TypeError: .*'peers\[0\]\.srv'/],
+  ['a peer by a name that is too long', { peers: [{ srv: 'n'.repeat(254) }] }, /^TypeError: .*'peers\[0\]\.srv'/],
+  ['a peer by name without a port', { peers: [{ dns: 'db' }] }, /^TypeError: .*'peers\[0\]\.port'/],
+  ['a service with a port', { peers: [{ srv: 'db', port: 1 }] }, /^TypeError: .*'peers\[0\]'.*port/],
+  ['a peer by host and name', { peers: [{ host, port: 1, dns: 'db' }] }, /^TypeError: .*'peers\[0\]'/],
+  ['a peer by two names', { peers: [{ dns: 'db', srv: 'db', port: 1 }] }, /^TypeError: .*'peers\[0\]'/],
+  ['too many names', { peers: Array.from({ length: 64 }, (_, i) => ({ srv: `s${i}` })) }, /^TypeError: .*'peers'/],
+  ['a minConsensus of 0 with peers by name', { peers: [{ srv: 'db' }], minConsensus: 0 }, /^LEVEL_NOT_SUPPORTED: .*minConsensus/],
+  ['another role', { role: 'leader' }, /^TypeError: .*'role'.*member, witness/],
+  ['another coordinator', { coordinator: 'me' }, /^TypeError: .*'coordinator'.*auto, fixed/],
+  ['a cluster that is no id', { cluster: 'c1' }, /^TypeError: .*'cluster'.*32 hex digits/],
+  ['a cluster in upper case', { cluster: 'C1'.repeat(16) }, /^TypeError: .*'cluster'/],
+  ['a cluster that is null', { cluster: null }, /^TypeError: .*'cluster'/],
+  ['founders 0', { founders: 0 }, /^TypeError: .*'founders'/],
+  ['founders above 64', { founders: 65 }, /^TypeError: .*'founders'/],
+  ['an overwrite that is no boolean', { overwrite: 1 }, /^TypeError: .*'overwrite'/],
+  ['a replaces that is no string', { replaces: 1 }, /^TypeError: .*'replaces'/],
+  ['a replaces that is too long', { replaces: 'n'.repeat(65) }, /^TypeError: .*'replaces'/],
   ['a minConsensus of 0 with peers', { peers, minConsensus: 0 }, /^LEVEL_NOT_SUPPORTED: .*minConsensus.*consistency: 'strong'/],
   ['eventual consistency', { consistency: 'eventual' }, /^LEVEL_NOT_SUPPORTED: .*'consistency'/],
   ['another consistency', { consistency: 'weak' }, /^TypeError: .*'consistency'.*strong/],
@@ -84,6 +104,8 @@ test('right options at their limits', { timeout }, async (t) => {
   const right: ReplicatorOptions[] = [
     {}, { port: 3000 }, { host, port: 65_535 }, { peers: [] }, { peers, minConsensus: 1 }, { peers, minConsensus: 2 }, { peers, minConsensus: 63 },
     { minConsensus: 0 }, { minConsensus: 0, peers: [] }, { peers, minConsensus: 0, consistency: 'strong' }, { consistency: 'strong' },
+    { role: 'member' }, { role: 'witness', peers }, { coordinator: 'fixed' }, { coordinator: 'auto' }, { cluster: 'c1'.repeat(16), peers },
+    { peers, founders: 1 }, { peers, founders: 64 }, { peers, overwrite: true }, { peers, replaces: 'n'.repeat(64) },
     { logBytesMax: 2 ** 16 }, { logBytesMax: 2 ** 50 },
     { failAfter: 1 }, { failAfter: Infinity }, { durability: 'memory' }, { reads: 'local' }, { name: 'n'.repeat(64) },
     { writeBytesMax: 64, keyBytesMax: 1, queueMax: 1, queueBytesMax: 1 },
@@ -99,7 +121,13 @@ test('right options at their limits', { timeout }, async (t) => {
       durability: undefined,
       reads: undefined,
       logBytesMax: undefined,
-      name: undefined
+      name: undefined,
+      role: undefined,
+      cluster: undefined,
+      founders: undefined,
+      overwrite: undefined,
+      replaces: undefined,
+      coordinator: undefined
     },
     // Its own address and repetitions are no peers, and so need no consensus.
     { host, port: 3000, peers: [{ host, port: 3000 }, ...peers, ...peers], minConsensus: 2 },
@@ -112,6 +140,19 @@ test('right options at their limits', { timeout }, async (t) => {
     t.equal(replicator.status, 'closed')
     await db.close()
   }
+})
+
+test('who is a founder', { timeout }, async (t) => {
+  const names = [{ dns: 'db.local', port: 3000 }, { srv: '_db._tcp.local' }] as const
+  const read = (options: ReplicatorOptions) => {
+    const { peers, discovery, mayFound, founders } = readOptions(options)
+    return { peers, discovery, mayFound, founders }
+  }
+  t.deepEqual(read({}), { peers: [], discovery: [], mayFound: true, founders: 0 })
+  t.deepEqual(read({ peers }), { peers, discovery: [], mayFound: true, founders: 0 })
+  t.deepEqual(read({ peers: [...names, ...peers] }), { peers, discovery: names, mayFound: false, founders: 0 }, 'nobody knows how many are behind a name')
+  t.deepEqual(read({ peers: names, founders: 3 }), { peers: [], discovery: names, mayFound: true, founders: 3 })
+  t.equal(read({ peers, founders: 3, cluster: 'c1'.repeat(16) }).mayFound, false, 'it joins that one, or none')
 })
 
 test('what is not a database', { timeout }, async (t) => {

@@ -10,18 +10,17 @@ import { LogWriter } from '../../../lib/store/log-writer.ts'
 import { encodeGroup } from '../../../lib/wire/group.ts'
 import { toHex } from '../../../lib/wire/hex.ts'
 import type { Operation } from '../../../lib/wire/operations.ts'
+import { viewOf } from '../../support/core-parts.ts'
 import type { Batch, RecordingStore } from './store-setup.ts'
 import { group, groups, logPositions, nodeA, nodeB, persist, recordingStore, settled } from './store-setup.ts'
 
 const timeout = { timeout: 30_000 }
 
-const vow = { epoch: 3, to: nodeB, members: [nodeA, nodeB] }
+const vow = { epoch: 3, to: nodeB, members: [nodeA, nodeB], cluster: '' }
 const row = { node: nodeA, start: 1, highest: 7, last: 9 }
 
 function view (epoch: number): View {
-  return {
-    epoch, cluster: 'c1'.repeat(16), members: [nodeA, nodeB], live: [{ id: nodeA, since: 1 }], coordinator: nodeA, coordinatorStart: 1, seeder: null, leaseFree: false
-  }
+  return viewOf({ epoch, cluster: 'c1'.repeat(16), members: [nodeA, nodeB], live: [{ id: nodeA, since: 1 }] })
 }
 
 interface Setup {

@@ -6,12 +6,13 @@ import type { ReplicatorError } from '../../../index.ts'
 import { RESERVED } from '../../../lib/store/keys.ts'
 import type { View } from '../../../lib/core/view.ts'
 import {
-  acceptedKey, appliedKey, baseKey, copyKey, encodeApplied, encodeBase, encodeCopy, encodeIntact, encodeView, identityKey,
-  intactKey, logEnd, logStart, viewKey
+  acceptedKey, addressesKey, appliedKey, baseKey, copyKey, encodeAddresses, encodeApplied, encodeBase, encodeCopy, encodeMark,
+  encodeSighting, encodeView, identityKey, intactKey, logEnd, logStart, sightingKey, staleKey, viewKey
 } from '../../../lib/store/layout.ts'
-import { intactBatch, recover, startBatch } from '../../../lib/store/recovery.ts'
+import { NoteWriter } from '../../../lib/store/note-writer.ts'
+import { intactBatch, recover, staleBatch, startBatch } from '../../../lib/store/recovery.ts'
 import { decodeGroupHeader } from '../../../lib/wire/group.ts'
-import { identity, nodeA, openStore, plainCopy } from './store-setup.ts'
+import { identity, nodeA, nodeB, openStore, plainCopy, recordingStore, settled, unexpected } from './store-setup.ts'
 
 type Binary = AbstractLevel<string | Buffer | Uint8Array, Uint8Array, Uint8Array>
 
@@ -134,14 +135,25 @@ tape('a missing identity is refused', { timeout: 30_000 }, async (t) => {
 })
 
 const view: View = {
-  epoch: 2, cluster: 'c1'.repeat(16), members: [nodeA], live: [{ id: nodeA, since: 1 }], coordinator: nodeA, coordinatorStart: 1, seeder: null, leaseFree: true
+  epoch: 2,
+  cluster: 'c1'.repeat(16),
+  members: [nodeA],
+  live: [{ id: nodeA, since: 1 }],
+  coordinator: nodeA,
+  coordinatorStart: 1,
+  seeder: null,
+  leaseFree: true,
+  before: [],
+  witnesses: [],
+  names: ['']
 }
 
 tape('a store that no replicator has used', { timeout: 30_000 }, async (t) => {
-  const { identity, recovered } = await recover(await openStore())
+  const { identity, recovered, stale, sightings, addresses } = await recover(await openStore())
   t.equal(identity, null)
+  t.deepEqual([stale, [...sightings], addresses], [false, [], []])
   t.deepEqual({ ...recovered, rows: [...recovered.rows] }, {
-    vow: { epoch: 0, to: '', members: [] },
+    vow: { epoch: 0, to: '', members: [], cluster: '' },
     view: null,
     accepted: null,
     intact: true,
@@ -193,11 +205,75 @@ tape('a log is intact if the node ended in order, until it starts again', { time
   t.deepEqual((await recover(store)).identity, { ...identity, start: 3 })
 })
 
+tape('what a node has noted of others', { timeout: 30_000 }, async (t) => {
+  const store = await openStore()
+  await store.batch(startBatch(identity, false), { sync: true })
+  const notes = new NoteWriter(store, unexpected)
+  const [a, b] = [{ start: 2, nonce: 'ab'.repeat(8), order: 1 }, { start: 300, nonce: 'cd'.repeat(8), order: 2 }]
+  notes.sighting(nodeA, a)
+  notes.sighting(nodeB, b)
+  notes.addresses([{ host: 'h', port: 1 }])
+  await notes.stop()
+  const { sightings, addresses, stale } = await recover(store)
+  t.deepEqual([...sightings], [[nodeA, a], [nodeB, b]])
+  t.deepEqual(addresses, [{ host: 'h', port: 1 }])
+  t.equal(stale, false)
+
+  await store.batch(staleBatch(), { sync: true })
+  t.equal((await recover(store)).stale, true)
+  t.deepEqual((await recover(store)).identity, identity)
+})
+
+tape('notes are written in the background, without syncs, the newest of each', { timeout: 30_000 }, async (t) => {
+  const store = await recordingStore()
+  let release = (): void => {}
+  store.before = async () => { await new Promise<void>(resolve => { release = resolve }) }
+  const notes = new NoteWriter(store, unexpected)
+  const sighting = (start: number) => ({ start, nonce: 'ab'.repeat(8), order: start })
+  notes.sighting(nodeA, sighting(1))
+  notes.addresses([{ host: 'h', port: 1 }])
+  await settled()
+  for (let start = 2; start < 5; start++) notes.sighting(nodeA, sighting(start))
+  notes.addresses([])
+  notes.sighting(nodeB, sighting(1))
+  notes.sighting(nodeB, null)
+  release()
+  await settled()
+  const stopped = notes.stop()
+  notes.sighting(nodeA, sighting(9))
+  release()
+  await stopped
+  t.deepEqual(store.batches.map(({ operations, sync }) => [operations.length, sync]), [[2, false], [3, false]])
+  t.deepEqual(store.batches[1]?.operations, [
+    { type: 'put', key: sightingKey(nodeA), value: encodeSighting(sighting(4)) },
+    { type: 'put', key: addressesKey, value: encodeAddresses([]) },
+    { type: 'del', key: sightingKey(nodeB) }
+  ])
+})
+
+tape('notes that cannot be written are reported, and later ones are tried', { timeout: 30_000 }, async (t) => {
+  const store = await recordingStore()
+  const errors: unknown[] = []
+  const notes = new NoteWriter(store, error => { errors.push(error) })
+  const full = new Error('full')
+  store.before = async () => { throw full }
+  notes.addresses([])
+  await settled()
+  t.deepEqual(errors, [full])
+  store.before = async () => {}
+  notes.addresses([{ host: 'h', port: 1 }])
+  await notes.stop()
+  t.deepEqual((await recover(store)).addresses, [{ host: 'h', port: 1 }])
+})
+
 for (const [name, key, record] of [
   ['accepted', acceptedKey, encodeView(view)],
   ['base', baseKey, encodeBase({ position: 0, epoch: 0 })],
   ['copy', copyKey, encodeCopy({ after: null, high: 3 })],
-  ['intact', intactKey, encodeIntact()]
+  ['intact', intactKey, encodeMark()],
+  ['sighting', sightingKey(nodeB), encodeSighting({ start: 2, nonce: 'ab'.repeat(8), order: 1 })],
+  ['addresses', addressesKey, encodeAddresses([{ host: 'h', port: 1 }])],
+  ['stale', staleKey, encodeMark()]
 ] as const) {
   tape(`state: ${name}: a record that is damaged, of a newer format or without an identity is refused`, { timeout: 30_000 }, async (t) => {
     const damaged = record.slice()

@@ -15,7 +15,7 @@ import { DelayingGate } from './delaying-gate.ts'
 
 export const nodeA = '0a'.repeat(16)
 export const nodeB = '0b'.repeat(16)
-export const identity = { id: nodeA, start: 1 }
+export const identity = { id: nodeA, start: 1, history: ['1f'.repeat(8)] }
 
 export interface Batch {
   readonly operations: readonly Operation[]

@@ -6,6 +6,7 @@ import {
   commonVersion, decodeHello, decodeVerdict, decodeWelcome, encodeHello, encodeVerdict, encodeWelcome,
   handshakeBytesMax, isAddress, ownVersions
 } from '../../../lib/wire/handshake.ts'
+import { HISTORY_MAX } from '../../../lib/wire/identity.ts'
 
 const timeout = { timeout: 30000 }
 
@@ -15,6 +16,7 @@ const address = fc.record({ host: fc.string({ minLength: 1, maxLength: 60 }), po
 const identity = fc.record({
   id: hex(16),
   start: fc.nat(),
+  history: fc.array(hex(8), { minLength: 1, maxLength: HISTORY_MAX }),
   cluster: fc.oneof(hex(16), fc.constant('')),
   address: fc.option(address),
   name: fc.string({ maxLength: 64 })
@@ -22,7 +24,7 @@ const identity = fc.record({
 const introduction = fc.record({ instance: hex(8), identity })
 const code = fc.option(fc.constantFrom(...Object.values(codes)))
 
-const helloBody = { instance: '00'.repeat(8), identity: { id: 'ab'.repeat(16), start: 3, cluster: '', address: null, name: 'ü' }, dialled: { host: 'h', port: 1 } }
+const helloBody = { instance: '00'.repeat(8), identity: { id: 'ab'.repeat(16), start: 3, history: ['cd'.repeat(8)], cluster: '', address: null, name: 'ü' }, dialled: { host: 'h', port: 1 } }
 
 test('handshake: hello round trip', timeout, async (t) => {
   fc.assert(fc.property(introduction, address, (intro, dialled) => {
@@ -92,6 +94,11 @@ test('handshake: lengths are bounded', timeout, async (t) => {
   t.throws(() => decodeHello(encodeHello({ versions: ownVersions, body })), WireError, 'name')
   const dialled = { host: 'x'.repeat(256), port: 1 }
   t.throws(() => decodeHello(encodeHello({ versions: ownVersions, body: { ...helloBody, dialled } })), WireError, 'host')
+
+  for (const length of [0, HISTORY_MAX + 1]) {
+    const identity = { ...helloBody.identity, history: Array.from({ length }, () => 'ef'.repeat(8)) }
+    t.throws(() => decodeHello(encodeHello({ versions: ownVersions, body: { ...helloBody, identity } })), WireError, `${length} nonces`)
+  }
 
   t.ok(isAddress({ host: 'x'.repeat(255), port: 65535 }))
   t.notOk(isAddress({ host: 'ü'.repeat(128), port: 1 }))

@@ -1,0 +1,15 @@
+import type { ErrorCode } from '../errors.ts'
+import { codes } from '../errors.ts'
+
+/** What somebody whose node was refused for this reason should know, for the end of a message. */
+export function adviceFor (code: ErrorCode): string {
+  switch (code) {
+    case codes.clusterMismatch:
+      return '. This node has belonged to another cluster than that peer, or than that peer is to join. ' +
+        'If it shall join that one, release({ purge: true }) makes it a new node, which can'
+    case codes.staleIdentity:
+      return '. That peer has seen a later start of this node, or another copy of its disk'
+    default:
+      return ''
+  }
+}
