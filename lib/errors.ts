@@ -54,7 +54,17 @@ export const codes = {
   /** The data of this node are being copied from another: they are not a state of the database yet. */
   incomplete: 'LEVEL_INCOMPLETE',
   /** A start of this node id older than one seen, or a second live one: a copied or restored disk. */
-  staleIdentity: 'LEVEL_STALE_IDENTITY'
+  staleIdentity: 'LEVEL_STALE_IDENTITY',
+  /** A node that would join a cluster holds data of its own. */
+  hasData: 'LEVEL_HAS_DATA',
+  /** Another member has the name of the node that would join. */
+  nameTaken: 'LEVEL_NAME_TAKEN',
+  /** This node was removed from its cluster. */
+  removed: 'LEVEL_REMOVED',
+  /** A change of the members was refused: it would leave a cluster that cannot work, or contradicts what is known. */
+  changeRefused: 'LEVEL_CHANGE_REFUSED',
+  /** A witness holds no data: it is neither read nor written. */
+  witness: 'LEVEL_WITNESS'
 } as const
 
 export type ErrorCode = typeof codes[keyof typeof codes]

@@ -7,6 +7,8 @@ export interface ViewInfo {
   coordinator: string
   /** All, live or not. */
   members: string[]
+  /** Those of them that only vote. */
+  witnesses: string[]
   /** Those that hold every write. */
   live: string[]
 }
@@ -47,6 +49,6 @@ export interface ReplicatorEvents {
   closed: []
 }
 
-export function viewInfo ({ epoch, coordinator, members, live }: View): ViewInfo {
-  return { epoch, coordinator, members: [...members], live: live.map(({ id }) => id) }
+export function viewInfo ({ epoch, coordinator, members, witnesses, live }: View): ViewInfo {
+  return { epoch, coordinator, members: [...members], witnesses: [...witnesses], live: live.map(({ id }) => id) }
 }

@@ -1,5 +1,4 @@
 import createDebug from 'debug'
-import type { CoreConfig } from './core/config.ts'
 import type { Progress } from './core/catch-up.ts'
 import { Core } from './core/core.ts'
 import type { Effect, Input } from './core/effects.ts'
@@ -7,15 +6,20 @@ import type { Group, MemberId } from './core/entry.ts'
 import type { LeaseState } from './core/heartbeats.ts'
 import type { SubmissionKind } from './core/messages.ts'
 import type { View } from './core/view.ts'
-import { majority } from './core/view.ts'
+import { holders, majority } from './core/view.ts'
 import { describe } from './describe.ts'
 import { Callers } from './callers.ts'
+import { coreConfig } from './core-config.ts'
+import { deniedError, reachedError, removedError, witnessError } from './changes.ts'
+import { Changes } from './changes.ts'
 import type { Environment, Timer } from './env.ts'
 import type { ErrorCode } from './errors.ts'
 import { codes, ReplicatorError } from './errors.ts'
 import type { LinkEvents, LinkOwner } from './links.ts'
 import { Links } from './links.ts'
 import type { Address, Network, Session } from './net/network.ts'
+import type { Resolver } from './net/resolver.ts'
+import { systemResolver } from './net/resolver.ts'
 import type { Settings } from './options.ts'
 import { WRITE_BYTES_LIMIT } from './options.ts'
 import { apply } from './store/apply.ts'
@@ -24,11 +28,14 @@ import { foundingData } from './store/founding-data.ts'
 import type { ByteRange } from './store/gate.ts'
 import { rangeFilter } from './store/keys.ts'
 import { LogWriter, readLog } from './store/log-writer.ts'
-import { intactBatch, recover, startBatch } from './store/recovery.ts'
+import { NoteWriter } from './store/note-writer.ts'
+import { intactBatch, recover, staleBatch, startBatch } from './store/recovery.ts'
 import type { Store } from './store/store.ts'
 import { Reads } from './reads.ts'
+import { staleIdentityError } from './sightings.ts'
 import { WireError } from './wire/bytes.ts'
 import { toHex } from './wire/hex.ts'
+import { HISTORY_MAX, nonceBytes } from './wire/identity.ts'
 import type { Operation } from './wire/operations.ts'
 import { decodeOperations, encodeOperations } from './wire/operations.ts'
 
@@ -41,7 +48,7 @@ const CHUNK_BYTES = 1024 * 1024
 const UNSYNCED_BYTES = 4 * 1024 * 1024
 
 /** What a node tells its replicator. */
-export interface NodeEvents extends Omit<LinkEvents, 'onInput' | 'onOutput'> {
+export interface NodeEvents extends Omit<LinkEvents, 'onInput' | 'onOutput' | 'onRefused' | 'onSighting' | 'onAddresses'> {
   onReady (): void
   onNotReady (): void
   /** A view is known, or installed, that was not before. */
@@ -68,6 +75,7 @@ export class Node implements LinkOwner {
   #writer: LogWriter | null = null
   #id = ''
   #start = 0
+  #history: readonly string[] = []
   #failure: ReplicatorError | null = null
   #stopping = false
   #stopped = false
@@ -80,8 +88,10 @@ export class Node implements LinkOwner {
   #applying: Promise<void> = Promise.resolve()
   readonly #reading = new Set<Promise<void>>()
   #seeding: Promise<void> | null = null
+  readonly changes: Changes
 
   readonly #links: Links
+  readonly #notes: NoteWriter
   readonly #callers = new Callers()
   readonly #reads: Reads
   #drained: Array<() => void> = []
@@ -93,15 +103,19 @@ export class Node implements LinkOwner {
   /** The next start can rely on the log, whatever happens. */
   #markedIntact = false
 
-  constructor (store: Store, network: Network, settings: Settings, env: Environment, events: NodeEvents) {
+  constructor (store: Store, network: Network, settings: Settings, env: Environment, events: NodeEvents, resolver: Resolver = systemResolver) {
     this.#store = store
     this.#network = network
     this.#settings = settings
     this.#env = env
     this.#events = events
     this.#reads = new Reads(env, settings.readTimeoutMs, () => this.#core)
-    this.#links = new Links(network, settings.address, this, {
+    this.#notes = new NoteWriter(store, error => { if (!events.isClosing()) events.onError(storeError('A note could not be written', error)) })
+    this.#links = new Links(network, settings, env, resolver, this, {
       ...events,
+      onRefused: code => { if (code === codes.staleIdentity) this.#onStale() },
+      onSighting: (peer, sighting) => { this.#notes.sighting(peer, sighting) },
+      onAddresses: addresses => { this.#notes.addresses(addresses) },
       onInput: input => { this.#input(input) },
       onOutput: () => { this.#scheduleTurn() },
       onFail: address => {
@@ -109,6 +123,7 @@ export class Node implements LinkOwner {
         if (this.#hopeless) this.#input({ type: 'unreachable' })
       }
     })
+    this.changes = new Changes(this, env, 3 * settings.writeTimeoutMs, input => { this.#input(input) })
     for (const peer of settings.peers) this.#links.addConfigured(peer, false)
   }
 
@@ -123,37 +138,24 @@ export class Node implements LinkOwner {
   }
 
   async #recover (): Promise<void> {
-    const { identity, recovered } = await recover(this.#store)
+    const { identity, recovered, stale, ...memory } = await recover(this.#store)
     if (this.#stopping) return
+    if (stale) throw staleIdentityError()
+    const isMember = identity !== null && recovered.view?.members.includes(identity.id) === true
+    if (isMember && recovered.view?.witnesses.includes(identity.id) !== this.isWitness) throw reachedError('role', this.isWitness)
+    if (this.isWitness && recovered.data !== '') throw reachedError('hasData', true)
 
     this.#id = identity?.id ?? toHex(this.#env.randomBytes(16))
     this.#start = (identity?.start ?? 0) + 1
+    this.#history = [toHex(this.#env.randomBytes(nonceBytes)), ...identity?.history ?? []].slice(0, HISTORY_MAX)
     // Synced, so that all that the store recovered is durable before this node tells anybody of it.
     const sync = this.#settings.durability === 'disk'
     // As long as everything is synced, a crash takes nothing.
-    await this.#store.batch(startBatch({ id: this.#id, start: this.#start }, sync && recovered.intact), { sync: true })
+    await this.#store.batch(startBatch({ id: this.#id, start: this.#start, history: this.#history }, sync && recovered.intact), { sync: true })
     if (this.#stopping) return
     this.#markedIntact = sync && recovered.intact
 
-    const config: CoreConfig = {
-      self: this.#id,
-      start: this.#start,
-      freshCluster: toHex(this.#env.randomBytes(16)),
-      minConsensus: this.#settings.minConsensus,
-      failureTimeoutMs: this.#settings.failureTimeoutMs,
-      logBytesMax: this.#settings.logBytesMax,
-      originsMax: 256,
-      groupBytesMax: 1024 * 1024,
-      tailBytesMax: 32 * 1024 * 1024,
-      applyBytesMax: 4 * 1024 * 1024,
-      windowWrites: 4096,
-      windowBytes: 8 * 1024 * 1024,
-      submitBytesMax: 1024 * 1024,
-      incomingMax: 64 * 4096,
-      incomingBytesMax: 64 * 8 * 1024 * 1024,
-      bodyBytesMax: WRITE_BYTES_LIMIT,
-      withdrawMs: Math.min(2000, Math.ceil(this.#settings.writeTimeoutMs / 4))
-    }
+    const config = coreConfig(this.#settings, { id: this.#id, start: this.#start, freshCluster: toHex(this.#env.randomBytes(16)) })
     this.#writer = new LogWriter(
       this.#store, sync, Math.min(UNSYNCED_BYTES, this.#settings.logBytesMax / 4), () => this.#core?.applied ?? 0,
       (id, applied) => { this.#input({ type: 'persisted', id, applied }) },
@@ -164,7 +166,7 @@ export class Node implements LinkOwner {
     this.#wasView = this.#core.known
     debug('%s start %d: epoch %d, applied %d, end %d', this.label, this.#start, this.#core.view?.epoch ?? 0, this.#core.applied, this.#core.end)
 
-    this.#links.start()
+    this.#links.start(memory)
   }
 
   /**
@@ -214,11 +216,13 @@ export class Node implements LinkOwner {
     this.#drain()
     this.#timer?.cancel()
     this.#timer = null
+    this.#links.stop()
 
     this.#reads.rejectAll(() => this.#failure ?? closedError())
+    this.changes.rejectAll(this.#failure ?? closedError())
     await this.#network.close()
     await this.#writer?.stop()
-    await Promise.all([this.#applying, this.#seeding, ...this.#reading])
+    await Promise.all([this.#applying, this.#seeding, this.#notes.stop(), ...this.#reading])
   }
 
   #fail (error: ReplicatorError): void {
@@ -234,16 +238,27 @@ export class Node implements LinkOwner {
     void this.#end('failed')
   }
 
+  /** A peer has seen more of this node than this node knows itself. */
+  #onStale (): void {
+    if (this.#stopping || this.#failure !== null) return
+    this.#read(this.#store.batch(staleBatch(), { sync: true }), () => {})
+    this.#fail(staleIdentityError())
+  }
+
   // What the replicator asks.
 
   get id (): string { return this.#id }
   get failure (): ReplicatorError | null { return this.#failure }
   get core (): Core | null { return this.#core }
   get start (): number { return this.#start }
+  get history (): readonly string[] { return this.#history }
   get name (): string { return this.#settings.name }
   get view (): View | null { return this.#core?.view ?? null }
+  get known (): View | null { return this.#core?.known ?? null }
+  get cluster (): string { return this.#core?.cluster ?? '' }
   get sessions (): Session[] { return this.#links.sessions }
   get label (): string { return this.#settings.name === '' ? this.#id.slice(0, 8) : this.#settings.name }
+  get stopping (): boolean { return this.#stopping }
   /** Nothing is decided here any more. */
   get stopped (): boolean { return this.#stopped }
   /** Writes called here that are not settled. */
@@ -265,7 +280,11 @@ export class Node implements LinkOwner {
 
   /** False while the data are half of a copy. */
   get complete (): boolean {
-    return this.#core?.complete !== false
+    return this.#core === null || (this.#core.complete && !this.#core.mustCopy)
+  }
+
+  get isWitness (): boolean {
+    return this.#settings.role === 'witness'
   }
 
   write (body: Uint8Array): Promise<void> {
@@ -354,6 +373,17 @@ export class Node implements LinkOwner {
         this.#events.onError(new ReplicatorError(codes.dataConflict, `No cluster can be formed: ${effect.why}. ` +
           'Decide whose data are right, and start the other nodes with empty databases.'))
         break
+      case 'denied':
+        if (effect.why === 'stale') this.#onStale()
+        // That a removal is denied, for which nobody waits any more, is nothing to a member.
+        else if (!this.changes.onDenied(effect.id, effect.why) && this.#core?.joining != null) this.#fail(deniedError(effect.why))
+        break
+      case 'removed':
+        if (!this.changes.leaving) this.#fail(removedError())
+        break
+      case 'refused':
+        this.#fail(reachedError(effect.why, this.isWitness))
+        break
       case 'changed':
         break
       default:
@@ -396,6 +426,7 @@ export class Node implements LinkOwner {
       this.#applyIntact()
     }
     const { known, progress } = core
+    this.changes.observe()
     if (known !== null && known !== this.#wasView) {
       this.#wasView = known
       this.#events.onView(known)
@@ -427,7 +458,8 @@ export class Node implements LinkOwner {
   /** Ticks only while somebody waits, or is there to be heard or missed: a node that is alone shall let its process end. */
   #armTimer (): void {
     if (this.#timer !== null || this.#failure !== null || this.#stopped) return
-    const isAlone = this.#links.sessions.length === 0 && (!this.ready || this.lease === 'free')
+    // What it may decide by itself, it may have to wait for.
+    const isAlone = this.#links.sessions.length === 0 && (!this.ready || (this.lease === 'free' && this.#core?.applied === this.#core?.end))
     if (isAlone && this.#callers.size + this.#reads.size === 0) return
     this.#timer = this.#env.setTimer(() => {
       this.#timer = null
@@ -447,8 +479,8 @@ export class Node implements LinkOwner {
   get #reason (): string {
     const core = this.#core
     if (core === null) return 'it is still opening'
-    if (core.view !== null && core.view.members.length <= (this.#settings.minConsensus ?? 0)) {
-      return `minConsensus asks for ${this.#settings.minConsensus} peers, and the cluster has ${core.view.members.length} members`
+    if (core.view !== null && holders(core.view).length <= (this.#settings.minConsensus ?? 0)) {
+      return `minConsensus asks for ${this.#settings.minConsensus} peers, and the cluster has ${holders(core.view).length} members with the data`
     }
     return core.agreement.waitingFor
   }
@@ -460,7 +492,8 @@ export class Node implements LinkOwner {
       Promise.reject(new ReplicatorError(code, message, { outcome: 'aborted' }))
 
     if (this.#failure !== null) return refuse(this.#failure.code, this.#failure.message)
-    if (this.#stopping) return refuse(codes.closed, 'The replicator is closed: it takes no writes')
+    if (this.#stopping || this.changes.leaving) return refuse(codes.closed, this.#stopping ? 'The replicator is closed: it takes no writes' : 'The replicator is leaving its cluster: it takes no writes')
+    if (this.isWitness) return Promise.reject(witnessError('aborted'))
     const bytes = write.body.byteLength
     if (!seed && (this.#callers.size >= this.#settings.queueMax || (this.#callers.size > 0 && this.#callers.bytes + bytes > this.#settings.queueBytesMax))) {
       return refuse(codes.queueFull, `${this.#callers.size} writes (${this.#callers.bytes} bytes) are waiting already`)
@@ -495,6 +528,7 @@ export class Node implements LinkOwner {
 
   #waitFor (positionOf: (core: Core) => number): Promise<void> | null {
     if (this.#failure !== null) return Promise.reject(this.#failure)
+    if (this.isWitness) return Promise.reject(witnessError())
     if (this.#stopping && !this.readable) return Promise.reject(closedError())
     if (this.#reads.size >= this.#settings.queueMax) return Promise.reject(new ReplicatorError(codes.queueFull, `${this.#reads.size} reads are waiting already`))
     const wait = this.#reads.wait(positionOf)

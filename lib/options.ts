@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { codes, ReplicatorError } from './errors.ts'
+import type { PeerName } from './net/discovery.ts'
 import type { Address } from './net/network.ts'
 
 /** No write is larger, whatever the options say: it has to fit into a frame. */
@@ -12,8 +13,11 @@ export interface ReplicatorOptions {
   /** Where other nodes can dial this one. May be left out: then it is learned from those who do. */
   host?: string | undefined
   port?: number | undefined
-  /** The other nodes, or at least one of them. Default: none. */
-  peers?: readonly Address[] | undefined
+  /**
+   * The other nodes, or at least one of them: `{ host, port }`; `{ dns, port }`: every address of that name; `{ srv }`: every target of the
+   * SRV records of that name. Names are looked up again and again. Default: none.
+   */
+  peers?: ReadonlyArray<Address | PeerName> | undefined
   /**
    * How many live peers must hold a write that is called here, beside one node. This node is ready while that many are live and a
    * majority of the members takes part; so the others may die. Each node may have its own. Default: the number of configured peers
@@ -58,13 +62,39 @@ export interface ReplicatorOptions {
    * returns. Default 256 MiB.
    */
   logBytesMax?: number | undefined
-  /** A name for people, at most 64 characters. Default: none. */
+  /** A name for people, at most 64 characters, which no other member has. Default: none. */
   name?: string | undefined
+  /**
+   * `'member'` (default): holds a full copy of the data. `'witness'`: votes on who takes part, and holds no data: with two members and a
+   * witness, any one of the three may fail. Its database is for a few records of its own, and can be neither read nor written.
+   */
+  role?: 'member' | 'witness' | undefined
+  /** The id of the cluster that this node joins, as `stats().cluster` tells it. It founds none, and joins no other. Default: any. */
+  cluster?: string | undefined
+  /**
+   * How many nodes found a cluster together, at least. Needed where the peers are found by `dns` or `srv` only: start just as many.
+   * Default: as many as have each other among their peers.
+   */
+  founders?: number | undefined
+  /** If this node joins a cluster: the data that it brings along are deleted. Default false: then it refuses. */
+  overwrite?: boolean | undefined
+  /**
+   * If this node joins a cluster: the name or id of a member that is gone for good, whose place it takes. To say so of a member that lives is an
+   * error that cannot always be noticed, and then that one may answer reads that are out of date.
+   */
+  replaces?: string | undefined
+  /** `'auto'` (default): while this node coordinates, it hands over to the member where most writes come from. `'fixed'`: it does not. */
+  coordinator?: 'auto' | 'fixed' | undefined
 }
 
 export interface Settings {
   readonly address: Address | null
+  /** Those that were given by their addresses. */
   readonly peers: readonly Address[]
+  /** Those that were given by name. They are no founders that this node waits for. */
+  readonly discovery: readonly PeerName[]
+  /** False: this node only ever joins a cluster that is there. */
+  readonly mayFound: boolean
   /** Null: as many as there are peers. */
   readonly minConsensus: number | null
   /** Null: not said. It is strong all the same. */
@@ -82,11 +112,21 @@ export interface Settings {
   readonly keyBytesMax: number
   readonly logBytesMax: number
   readonly name: string
+  readonly role: 'member' | 'witness'
+  /** Empty: any. */
+  readonly cluster: string
+  /** 0: not said. */
+  readonly founders: number
+  readonly overwrite: boolean
+  /** Empty: nobody. */
+  readonly replaces: string
+  readonly coordinator: 'auto' | 'fixed'
 }
 
 const known = new Set<string>([
   'host', 'port', 'peers', 'minConsensus', 'consistency', 'failAfter', 'transport', 'durability', 'reads', 'writeTimeoutMs',
-  'readTimeoutMs', 'failureTimeoutMs', 'queueMax', 'queueBytesMax', 'writeBytesMax', 'keyBytesMax', 'logBytesMax', 'name'
+  'readTimeoutMs', 'failureTimeoutMs', 'queueMax', 'queueBytesMax', 'writeBytesMax', 'keyBytesMax', 'logBytesMax', 'name',
+  'role', 'cluster', 'founders', 'overwrite', 'replaces', 'coordinator'
 ] satisfies Array<keyof ReplicatorOptions>)
 
 /** Checks options and fills in defaults. Throws a TypeError on a wrong one, a ReplicatorError on one that is not supported yet. */
@@ -97,28 +137,38 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
     if (!known.has(option)) throw new TypeError(`There is no option '${option}'`)
   }
 
-  const { host, port, transport, durability = 'disk', reads = 'consistent', name = '' } = options
+  const { host, port, transport, durability = 'disk', reads = 'consistent', name = '', role = 'member', cluster = '', overwrite = false, replaces = '', coordinator = 'auto' } = options
   if (host !== undefined && port === undefined) throw new TypeError("The option 'host' needs the option 'port'")
   const own = port === undefined ? null : readAddress({ host: host ?? 'localhost', port }, '')
-  const peers = readPeers(options.peers === undefined ? [] : options.peers, own)
+  const { peers, discovery } = readPeers(options.peers === undefined ? [] : options.peers, own)
   const minConsensus = options.minConsensus === undefined ? null : integer('minConsensus', options.minConsensus, 0, 63)
   const consistency = readConsistency(options.consistency)
 
   // Later versions shall be able to give it another meaning.
-  if (minConsensus === 0 && peers.length > 0 && consistency === null) {
+  if (minConsensus === 0 && peers.length + discovery.length > 0 && consistency === null) {
     throw eventualError()
   }
   if (transport !== undefined && typeof transport !== 'function') throw new TypeError("The option 'transport' must be a function")
   oneOf('durability', durability, ['disk', 'memory'])
   oneOf('reads', reads, ['consistent', 'local'])
   if (typeof name !== 'string' || name.length > 64) throw new TypeError("The option 'name' must be a string of at most 64 characters")
+  oneOf('role', role, ['member', 'witness'])
+  oneOf('coordinator', coordinator, ['auto', 'fixed'])
+  if (typeof cluster !== 'string' || !/^([0-9a-f]{32})?$/.test(cluster)) throw new TypeError("The option 'cluster' must be 32 hex digits, as stats().cluster gives them")
+  if (typeof overwrite !== 'boolean') throw new TypeError("The option 'overwrite' must be a boolean")
+  if (typeof replaces !== 'string' || replaces.length > 64) throw new TypeError("The option 'replaces' must be the name or id of a member")
 
   const number = (name: keyof ReplicatorOptions, preset: number, min: number, max: number): number =>
     integer(name, options[name] === undefined ? preset : options[name] as number, min, max)
 
+  const founders = options.founders === undefined ? 0 : integer('founders', options.founders, 1, 64)
+
   return {
     address: own,
     peers,
+    discovery,
+    // How many nodes are behind a name, nobody can tell: those that found a cluster have to know it.
+    mayFound: cluster === '' && (discovery.length === 0 || founders > 0),
     minConsensus,
     consistency,
     failAfter: options.failAfter === Infinity ? Infinity : number('failAfter', 16, 1, 1e9),
@@ -133,7 +183,13 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
     writeBytesMax: number('writeBytesMax', 16 * 2 ** 20, 64, WRITE_BYTES_LIMIT),
     keyBytesMax: number('keyBytesMax', 64 * 2 ** 10, 1, 2 ** 20),
     logBytesMax: number('logBytesMax', 256 * 2 ** 20, 64 * 2 ** 10, 2 ** 50),
-    name
+    name,
+    role,
+    cluster,
+    founders,
+    overwrite,
+    replaces,
+    coordinator
   }
 }
 
@@ -162,16 +218,35 @@ function readConsistency (consistency: unknown): 'strong' | null {
   return consistency
 }
 
-function readPeers (peers: readonly Address[], own: Address | null): Address[] {
-  if (!Array.isArray(peers)) throw new TypeError("The option 'peers' must be an array")
-  const result: Address[] = []
-  for (const [i, peer] of peers.entries()) {
+function readPeers (options: ReadonlyArray<Address | PeerName>, own: Address | null): { peers: Address[], discovery: PeerName[] } {
+  if (!Array.isArray(options)) throw new TypeError("The option 'peers' must be an array")
+  const peers: Address[] = []
+  const discovery: PeerName[] = []
+  for (const [i, peer] of options.entries()) {
+    const name = readPeerName(peer, `peers[${i}]`)
+    if (name !== null) {
+      discovery.push(name)
+      continue
+    }
     const address = readAddress(peer, `peers[${i}].`)
     // A node among its own peers, or one peer twice, would count for what it is not.
-    if (!sameAddress(address, own) && !result.some(other => sameAddress(other, address))) result.push(address)
+    if (!sameAddress(address, own) && !peers.some(other => sameAddress(other, address))) peers.push(address)
   }
-  if (result.length > 63) throw new TypeError("The option 'peers' must have at most 63 entries")
-  return result
+  if (peers.length + discovery.length > 63) throw new TypeError("The option 'peers' must have at most 63 entries")
+  return { peers, discovery }
+}
+
+/** Null if it is not given by name. */
+function readPeerName (peer: unknown, what: string): PeerName | null {
+  if (typeof peer !== 'object' || peer === null || !('dns' in peer || 'srv' in peer)) return null
+  const { dns, srv, host, port } = peer as { dns?: unknown, srv?: unknown, host?: unknown, port?: unknown }
+  const kind = 'dns' in peer ? 'dns' : 'srv'
+  const name = kind === 'dns' ? dns : srv
+  if (typeof name !== 'string' || name === '' || name.length > 253) throw new TypeError(`The option '${what}.${kind}' must be a name of at most 253 characters`)
+  if (host !== undefined || (kind === 'dns' && srv !== undefined)) throw new TypeError(`A peer has a host, or dns, or srv: the option '${what}' says more than one`)
+  if (kind === 'dns') return { dns: name, port: integer(`${what}.port`, port as number, 1, 65535) }
+  if (port !== undefined) throw new TypeError(`The option '${what}' takes no port: SRV records tell it`)
+  return { srv: name }
 }
 
 function integer (name: string, value: number, min: number, max: number): number {

@@ -4,10 +4,12 @@ import type { Duplex } from 'node:stream'
 import type { AbstractLevel, AbstractSnapshot } from 'abstract-level'
 import type { Environment } from './env.ts'
 import { realEnvironment } from './env.ts'
+import { witnessError } from './changes.ts'
 import { codes, ReplicatorError } from './errors.ts'
 import type { ReplicatorEvents } from './events.ts'
 import { viewInfo } from './events.ts'
 import type { Address, Network } from './net/network.ts'
+import type { Resolver } from './net/resolver.ts'
 import { StreamNetwork } from './net/stream-network.ts'
 import type { Listener } from './net/stream-network.ts'
 import { Node } from './node.ts'
@@ -33,6 +35,8 @@ export interface ServedNetwork extends Network {
 export interface Internals {
   readonly env: Environment
   readonly network: (settings: Settings, env: Environment) => ServedNetwork
+  /** Default: that of the system. */
+  readonly resolver?: Resolver
 }
 
 const realInternals: Internals = {
@@ -144,6 +148,46 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
     this.#addedPeers.push(address)
   }
 
+  /**
+   * Leaves the cluster, which goes on without this node: its writes that are under way settle first, and if it coordinates, it hands over. Then it
+   * is closed. Rejects, and goes on as before, with LEVEL_CHANGE_REFUSED where the others could not go on, or would be fewer than the
+   * `minConsensus` of one of them asks for (unless `force`), and with LEVEL_TIMEOUT if it does not get through.
+   */
+  async leave (options: { force?: boolean } = {}): Promise<void> {
+    const { force = false } = options
+    if (typeof force !== 'boolean') throw new TypeError("The option 'force' must be a boolean")
+    if (this.#closedForGood) throw closedError()
+    await this.#node.changes.leave(force)
+    await this.close()
+  }
+
+  /**
+   * Removes a member, named by its name or id, from the cluster; called on any other. One that is down goes when the others have excluded
+   * it. `force`: on the word of the caller, it is down for good; that is needed where nobody can be excluded. Rejects like `leave()`.
+   */
+  async removePeer (member: string, options: { force?: boolean } = {}): Promise<void> {
+    const { force = false } = options
+    if (typeof member !== 'string' || member === '') throw new TypeError("The first argument 'member' must be the name or id of a member")
+    if (typeof force !== 'boolean') throw new TypeError("The option 'force' must be a boolean")
+    if (this.#closedForGood) throw closedError()
+    await this.#node.changes.remove(member, force)
+  }
+
+  /**
+   * The last resort, when a majority of the members is gone for good: the survivors, named by names or ids, go on as a new cluster, with
+   * the log of the best of them. Has to be called on each survivor, with the same list. **What only the others had is lost**, and if one of
+   * them lives on, there are two clusters. Rejects with LEVEL_CHANGE_REFUSED where the cluster works, or a survivor was left out.
+   */
+  async recover (members: readonly string[]): Promise<{ cluster: string, epoch: number }> {
+    if (!Array.isArray(members) || members.length === 0 || members.some(member => typeof member !== 'string' || member === '')) {
+      throw new TypeError("The first argument 'members' must be the names or ids of the survivors")
+    }
+    if (this.#closedForGood) throw closedError()
+    await this.#node.changes.recover(members)
+    const { cluster, epoch } = this.#node.core?.known ?? { cluster: '', epoch: 0 }
+    return { cluster, epoch }
+  }
+
   stats (): ReplicatorStats {
     return statsOf(this.#node, this.#status, this.#settings, this.#lastError)
   }
@@ -219,8 +263,11 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
   #gate (): Gate {
     const replicator = this
     return {
-      get open () { return (replicator.#readsLocally && replicator.#node.complete) || replicator.#node.open },
-      assertComplete: () => { if (!this.#node.complete) throw incompleteError() },
+      get open () { return (replicator.#readsLocally && replicator.#node.complete && !replicator.#node.isWitness) || replicator.#node.open },
+      assertComplete: () => {
+        if (this.#node.isWitness) throw witnessError()
+        if (!this.#node.complete) throw incompleteError()
+      },
       write: (body) => {
         if (this.#closedForGood) return Promise.reject(closedError('aborted'))
         return this.#node.write(body)
@@ -234,6 +281,7 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
   }
 
   #refuseHalf (): Promise<void> | null {
+    if (this.#node.isWitness) return Promise.reject(witnessError())
     return this.#node.complete ? null : Promise.reject(incompleteError())
   }
 
@@ -261,7 +309,7 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
   }
 
   #makeNode (): Node {
-    return new Node(this.#interception.store, this.#network, this.#settings, this.#internals.env, this.#events())
+    return new Node(this.#interception.store, this.#network, this.#settings, this.#internals.env, this.#events(), this.#internals.resolver)
   }
 
   #stop (): Promise<void> {

@@ -2,6 +2,7 @@ import type { SyncProgress } from './events.ts'
 import type { Address } from './net/network.ts'
 import type { Node } from './node.ts'
 import type { Settings } from './options.ts'
+import { nameOf as memberName } from './core/view.ts'
 
 /** Where a replicator is in its life. */
 export type ReplicatorStatus = 'opening' | 'notready' | 'ready' | 'failed' | 'closed'
@@ -23,6 +24,7 @@ export interface ReplicatorStats {
   /** 32 hex digits; empty until the store has been read. */
   id: string
   name: string
+  role: 'member' | 'witness'
   status: ReplicatorStatus
   /** 32 hex digits; empty until a cluster has formed. */
   cluster: string
@@ -33,6 +35,8 @@ export interface ReplicatorStats {
   isCoordinator: boolean
   /** The ids of all members; empty until a cluster has formed. */
   members: string[]
+  /** The ids of those of them that only vote. */
+  witnesses: string[]
   /** The ids of those that hold every write, by the newest view known here, which need not be installed. */
   live: string[]
   /** How many live peers must hold a write that is called here. */
@@ -78,20 +82,22 @@ export function statsOf (node: Node, status: ReplicatorStatus, settings: Setting
     connected: true,
     ...standing(session.peer.id)
   }))
-  const nameOf = (id: string): string => id === node.id ? settings.name : connected.find(peer => peer.id === id)?.name ?? ''
+  const nameOf = (id: string): string => id === node.id ? settings.name : connected.find(peer => peer.id === id)?.name ?? (known === null ? '' : memberName(known, id))
   const missing = (known?.members ?? [])
     .filter(id => id !== node.id && !connected.some(peer => peer.id === id))
-    .map((id): PeerStats => ({ id, name: '', address: null, connected: false, ...standing(id) }))
+    .map((id): PeerStats => ({ id, name: nameOf(id), address: null, connected: false, ...standing(id) }))
 
   return {
     id: node.id,
     name: settings.name,
+    role: settings.role,
     status,
     cluster: known?.cluster ?? '',
     epoch: view?.epoch ?? 0,
     coordinator: view === null ? null : { id: view.coordinator, name: nameOf(view.coordinator) },
     isCoordinator: core?.leads ?? false,
     members: [...known?.members ?? []],
+    witnesses: [...known?.witnesses ?? []],
     live,
     minConsensus: core?.minConsensus ?? settings.minConsensus ?? settings.peers.length,
     readable: node.readable,

@@ -1,12 +1,14 @@
 import type { MemberId } from './entry.ts'
 import type { FounderStatement, FoundingDecision } from './founding.ts'
-import { decideFounding } from './founding.ts'
+import { decideFounding, mayFound } from './founding.ts'
 import type { Host } from './host.ts'
-import type { Founding, Message, PromiseMessage, StatusMessage } from './messages.ts'
+import { Membership } from './membership.ts'
+import type { Founding, Joining, Message, PromiseMessage, Removal, StatusMessage } from './messages.ts'
 import { Peers } from './peers.ts'
+import type { Change, FoundingView } from './succession.ts'
 import { isSurvivor, succeed } from './succession.ts'
 import type { View, Vow } from './view.ts'
-import { isLive, majority, sameMembers, since } from './view.ts'
+import { holders, isLive, isQuorum, majority, sameMembers, since } from './view.ts'
 
 /** A proposal that far beyond what was promised is nobody's honest next epoch; the numbers must not run out. */
 export const EPOCHS_AHEAD_MAX = 1_000_000
@@ -27,8 +29,16 @@ export interface AgreementHost extends Host {
   readonly vow: Vow
   /** The newest view known to be chosen. */
   readonly known: View | null
-  /** What this node brings along as a founder. */
-  readonly founding: Founding
+  /** What this node brings along as a founder; null if it is none. */
+  readonly founding: Founding | null
+  /** What it says of itself to become a member; null if it is one, or does not know of a cluster. */
+  readonly joining: Joining | null
+  /** Whose removal it asks for. */
+  readonly removing: readonly Removal[]
+  /** On the word of a person, it would go on with these alone, itself included; empty if not. Sorted. */
+  readonly recovering: readonly MemberId[]
+  /** What that cluster would be called. */
+  readonly recoveryCluster: string
   readonly minConsensus: number
   readonly caughtUp: boolean
   /** False while it can take no part. */
@@ -37,12 +47,20 @@ export interface AgreementHost extends Host {
   readonly testimony: Omit<PromiseMessage, 'type' | 'epoch'>
   /** This process leads the view known. */
   readonly leads: boolean
+  /** It was told to, and makes that durable. */
+  readonly opening: boolean
+  /** All live members follow it, and nothing that was before stands in the way of a change of the members. */
+  readonly settled: boolean
+  /** Who should rather coordinate; null: nobody in particular. */
+  readonly preferred: MemberId | null
   /** Live members that do not keep up; of the coordinator's knowledge. */
   readonly stalled: readonly MemberId[]
   /** Live members that can never follow this node, which leads. */
   readonly lost: readonly MemberId[]
   /** The coordinator does not get on, although this node has done its part. */
   readonly accused: boolean
+  /** Up to where a member has once told that it had applied the log, durably. */
+  appliedBy (member: MemberId): number
   /** Gives a promise; `then` runs when it is durable. */
   promise (vow: Vow, then: () => void): void
   /** Accepts a view; `then` runs when that is durable. */
@@ -57,8 +75,11 @@ export interface AgreementHost extends Host {
 interface Proposal {
   readonly epoch: number
   readonly cluster: string
+  /** Of the view that is to be. Whatever turns out to have been accepted before goes first. */
   readonly members: readonly MemberId[]
-  readonly seeder: MemberId | null
+  readonly founding: FoundingView | null
+  readonly change: Change | null
+  readonly recovery: boolean
   readonly without: readonly MemberId[]
   /** Who is asked, this node included, with the start of each. */
   readonly starts: ReadonlyMap<MemberId, number>
@@ -83,7 +104,10 @@ export class Agreement {
   /** The id that a cluster founded by this node gets. */
   readonly #freshCluster: string
   readonly #failureTimeoutMs: number
+  readonly #membership: Membership
   #proposal: Proposal | null = null
+  /** A view that was accepted by some, as promises have told, and is newer than the one known. */
+  #accepted: View | null = null
   #lastProposed = 0
   /** A view is needed, and it is up to this node's patience to propose it, since then; for this promised epoch. */
   #patience: { readonly epoch: number, readonly from: number } | null = null
@@ -101,10 +125,16 @@ export class Agreement {
     this.#freshCluster = freshCluster
     this.#failureTimeoutMs = failureTimeoutMs
     this.#peers = new Peers(failureTimeoutMs, now)
+    this.#membership = new Membership(host, this.#peers, failureTimeoutMs)
   }
 
   get connected (): MemberId[] {
     return this.#peers.connected
+  }
+
+  /** Who is connected, and will be a member once it has all data. */
+  get joiners (): MemberId[] {
+    return this.#peers.statuses.filter(([, { joining }]) => joining?.witness === false).map(([id]) => id)
   }
 
   isUp (peer: MemberId, start?: number): boolean {
@@ -115,14 +145,13 @@ export class Agreement {
     return this.#peers.status(peer)
   }
 
-  onHeard (peer: MemberId): void {
-    this.#peers.onHeard(peer, this.#host.now)
-  }
+  onHeard (peer: MemberId): void { this.#peers.onHeard(peer, this.#host.now) }
 
   /** Why a member is not live in the view known, for people; empty if it is. */
   whyNotLive (id: MemberId): string {
     const { known, self } = this.#host
     if (known === null || isLive(known, id)) return ''
+    if (known.witnesses.includes(id)) return 'a witness'
     if (id === self) return this.#host.caughtUp ? 'about to be admitted' : 'catching up'
     const status = this.#peers.status(id)
     if (status === null) return 'not connected'
@@ -132,49 +161,58 @@ export class Agreement {
   }
 
   get status (): StatusMessage {
-    const { vow, known, founding, testimony, minConsensus, caughtUp, fit } = this.#host
+    const { vow, known, founding, testimony, caughtUp, fit, joining, removing, recovering } = this.#host
     return {
       type: 'status',
       promised: vow.epoch,
       view: known,
       installed: testimony.installed,
       connected: this.connected.slice(0, 64),
-      minConsensus,
+      minConsensus: testimony.minConsensus,
       caughtUp,
       fit,
-      founding: known === null ? founding : null
+      founding,
+      joining,
+      removing,
+      recovering
     }
   }
 
   onUp (peer: MemberId, start: number): void {
     this.#peers.onUp(peer, start, this.#host.now)
+    this.#membership.onUp(peer, this.#host.now)
     this.announce()
   }
 
   onDown (peer: MemberId): void {
     this.#peers.onDown(peer)
+    this.#membership.forget(peer)
+    if (this.#host.known?.members.includes(peer) === false) this.#peers.forget(peer)
     const proposal = this.#proposal
     if (proposal !== null && !proposal.chosen && proposal.starts.has(peer)) this.#proposal = null
     this.announce()
   }
 
   onStatus (from: MemberId, status: StatusMessage): void {
-    const { vow, known, self } = this.#host
+    const { vow, known } = this.#host
     if (status.promised > vow.epoch + EPOCHS_AHEAD_MAX || (status.view?.epoch ?? 0) > vow.epoch + EPOCHS_AHEAD_MAX) {
       this.#host.emit({ type: 'disconnect', peer: from, reason: 'promises an epoch that nobody can have reached' })
       return
     }
-    if (status.view !== null && !status.view.members.includes(self)) return
-    if (status.view !== null && known !== null && status.view.cluster !== known.cluster) return
     this.#peers.onStatus(from, status)
+    this.#membership.onStatus(from)
     if (status.view !== null && status.view.epoch > (known?.epoch ?? 0)) this.#host.learn(status.view)
     this.evaluate()
   }
 
-  /** This node has not run for a while. */
-  forgive (): void {
-    this.#peers.forgive(this.#host.now)
+  /** What this node asks for has changed. */
+  onWish (): void {
+    this.#membership.onStatus(this.#host.self)
+    this.announce()
   }
+
+  /** This node has not run for a while. */
+  forgive (): void { this.#peers.forgive(this.#host.now) }
 
   /** A view is known that was not before. */
   onLearned (before: View | null, view: View): void {
@@ -182,6 +220,7 @@ export class Agreement {
     this.#notBefore = 0
     this.#patience = null
     if (this.#proposal !== null && this.#proposal.epoch <= view.epoch) this.#proposal = null
+    if ((this.#accepted?.epoch ?? 0) <= view.epoch) this.#accepted = null
     this.#idle = before !== null && isSame(before, view) ? this.#idle + 1 : 0
     // A change that changed nothing is not tried again at once.
     if (this.#idle > 0) this.#notBefore = this.#host.now + this.#backOff(this.#idle)
@@ -205,12 +244,8 @@ export class Agreement {
 
   onPropose (from: MemberId, message: Message & { type: 'propose' }): void {
     const { vow, known, self } = this.#host
-    const acceptable = this.#host.fit && message.members.includes(from) &&
-      message.epoch > vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX &&
-      (known === null
-        ? this.#mayFound(message.members)
-        : sameMembers(message.members, known.members) && message.cluster === known.cluster &&
-          message.without.every(accused => this.#agrees(known, from, accused)))
+    const acceptable = this.#host.fit && message.epoch > vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX &&
+      this.#mayPromise(from, message)
 
     if (!acceptable) {
       // Our status tells the proposer what it did not know.
@@ -220,7 +255,7 @@ export class Agreement {
     }
 
     const { epoch } = message
-    this.#host.promise({ epoch, to: from, members: message.members }, () => {
+    this.#host.promise({ epoch, to: from, members: message.members, cluster: known === null ? vow.cluster : message.cluster }, () => {
       // Another promise may have overtaken this one on its way to the disk.
       if (this.#host.vow.epoch !== epoch) return
       if (from !== self) this.announce()
@@ -230,7 +265,9 @@ export class Agreement {
 
   onAccept (from: MemberId, { view }: Message & { type: 'accept' }): void {
     const { vow } = this.#host
-    if (vow.epoch !== view.epoch || vow.to !== from || !sameMembers(vow.members, view.members)) return
+    if (vow.epoch !== view.epoch || vow.to !== from) return
+    // A founder is bound to those that it has promised to.
+    if (vow.cluster === '' && !sameMembers(vow.members, view.members)) return
     this.#host.accept(view, () => {
       if (this.#host.vow.epoch === view.epoch) this.#host.send(from, { type: 'accepted', epoch: view.epoch })
     })
@@ -243,6 +280,15 @@ export class Agreement {
     if (view.coordinator !== self || view.coordinatorStart !== start) return
     if (known !== null && known.epoch >= view.epoch) return
     this.#host.open(view, waitMs)
+  }
+
+  #mayPromise (from: MemberId, { known: epoch, cluster, members, without, recover }: Message & { type: 'propose' }): boolean {
+    const { known, recovering } = this.#host
+    // A person has to say so on each of them.
+    if (recover) return known !== null && members.includes(from) && sameMembers(members, recovering)
+    if (known === null) return epoch === 0 && members.includes(from) && mayFound(members, this.#host, id => this.#peers.isUp(id))
+    return epoch === known.epoch && cluster === known.cluster && known.members.includes(from) &&
+      without.every(accused => this.#agrees(known, from, accused))
   }
 
   /** Whether this member, too, would go on without one that is accused. */
@@ -271,25 +317,37 @@ export class Agreement {
   onPromise (from: MemberId, message: PromiseMessage): void {
     const proposal = this.#proposal
     if (proposal === null || proposal.epoch !== message.epoch || proposal.view !== null || !proposal.starts.has(from)) return
-    proposal.promises.set(from, message)
+    // Whoever has forgotten what it had applied runs on an old copy of its disk.
+    const intact = message.intact && message.end.position >= this.#host.appliedBy(from)
+    proposal.promises.set(from, { ...message, intact })
     const missing = proposal.starts.size - proposal.promises.size
     // Its own promise comes last: as a founder, it binds itself only to those who are bound to it.
     if (missing === 1 && !proposal.promises.has(this.#host.self)) this.#propose(this.#host.self, proposal)
     if (missing > 0) return
 
-    const { view, ...rest } = succeed({
-      ...proposal,
+    const succession = succeed({
+      epoch: proposal.epoch,
+      founding: proposal.founding,
+      change: proposal.change,
+      recovery: proposal.recovery ? proposal : null,
+      preferred: this.#host.preferred,
+      without: proposal.without,
+      promises: proposal.promises,
+      starts: proposal.starts,
       areConnected: (a, b) => this.#peers.areConnected(a, b, this.#host.self)
     })
+    const { view } = succession
     if (view === null) {
-      this.waitingFor = 'why' in rest ? rest.why : ''
+      this.waitingFor = succession.why
+      // Next time, its members are asked as well.
+      if ((succession.previous?.epoch ?? 0) > (this.#host.known?.epoch ?? 0)) this.#accepted = succession.previous
       this.#proposal = null
       this.#refusals++
       this.#notBefore = this.#host.now + this.#backOff(this.#refusals)
       return
     }
     proposal.view = view
-    proposal.waitMs = 'waitMs' in rest ? rest.waitMs : 0
+    proposal.waitMs = succession.waitMs
     for (const id of proposal.starts.keys()) this.#host.send(id, { type: 'accept', view })
   }
 
@@ -297,39 +355,62 @@ export class Agreement {
     const proposal = this.#proposal
     if (proposal === null || proposal.epoch !== epoch || proposal.view === null || proposal.chosen || !proposal.starts.has(from)) return
     proposal.accepted.add(from)
-    if (proposal.accepted.size < majority(proposal.members)) return
-    proposal.chosen = true
     const { view, waitMs } = proposal
+    if (!isQuorum([...proposal.accepted], view, false)) return
+    proposal.chosen = true
     this.#host.send(view.coordinator, { type: 'lead', view, waitMs })
   }
 
   /** Proposes a view if one is needed and it is up to this node. Called after everything that may change that, and with each tick. */
   evaluate (): void {
     this.waitingFor = ''
-    if (!this.#host.fit) return
-    if (this.#host.known === null) this.#evaluateFounding()
-    else this.#evaluateView(this.#host.known)
+    // It is about to lead.
+    if (!this.#host.fit || this.#host.opening) return
+    const { known, self, recovering } = this.#host
+    if (known === null) this.#evaluateFounding()
+    else if (recovering.length > 0) this.#evaluateRecovery(recovering)
+    else if (known.members.includes(self)) this.#evaluateView(known)
+    else this.waitingFor = 'joining the cluster'
   }
 
   #evaluateFounding (): void {
-    const decision = this.#decideFounding()
+    const { founding, self, now } = this.#host
+    if (founding === null) {
+      this.waitingFor = 'waiting for a member of the cluster'
+      return
+    }
+    const decision = this.#decideFounding(founding)
     if (!decision.found) {
       this.waitingFor = decision.why
       this.#proposal = null
       if ('conflict' in decision) this.#host.onConflict(decision.why)
       return
     }
-    const { members, seeder } = decision
-    if (members.some(id => id !== this.#host.self && this.#peers.status(id) === null)) {
+    const { members } = decision
+    if (members.some(id => id !== self && this.#peers.status(id) === null)) {
       this.waitingFor = 'waiting for members to connect'
       return
     }
-    if (members[0] === this.#host.self && this.#host.now >= this.#notBefore) this.#start(members, members, [], this.#freshCluster, seeder)
+    if (members[0] !== self || now < this.#notBefore) return
+    this.#start({ asked: members, without: [], members, cluster: this.#freshCluster, founding: { ...decision, cluster: this.#freshCluster }, change: null, recovery: false })
+  }
+
+  /** On the word of a person, given on each of them, these go on without all others. */
+  #evaluateRecovery (members: readonly MemberId[]): void {
+    const { self, now, recoveryCluster } = this.#host
+    const isReady = (id: MemberId): boolean => id === self || sameMembers(this.#peers.status(id)?.recovering ?? [], members)
+    if (!members.every(isReady)) {
+      this.waitingFor = 'waiting until recover() is called on the other survivors, with the same members'
+      return
+    }
+    if (members[0] !== self || now < this.#notBefore) return
+    this.#start({ asked: members, without: [], members, cluster: recoveryCluster, founding: null, change: null, recovery: true })
   }
 
   #evaluateView (known: View): void {
     const { self, now } = this.#host
-    const promised = this.#promised(known.members)
+    // Whoever joins may have promised what came to nothing: then it waits for a view beyond that.
+    const promised = this.#promised([...known.members, ...this.joiners])
     if (!this.#isNeeded(known, promised)) {
       this.#patience = null
       if (known.live.some(({ id }) => id !== self && !this.#peers.isUp(id))) this.waitingFor = 'waiting for members to connect'
@@ -337,17 +418,20 @@ export class Agreement {
       return
     }
 
-    const reachable = known.members.filter(id => this.#isReachable(id))
     const { stalled, lost } = this.#host
-    const isGone = (id: MemberId): boolean => id !== self && (this.#peers.isGone(id, now) || stalled.includes(id) || (id === known.coordinator && this.#host.accused))
+    const change = this.#change(known, promised)
+    const forced = change?.forced ?? []
+    const reachable = this.#voters(known).filter(id => this.#isReachable(id) && !forced.includes(id))
+    const isGone = (id: MemberId): boolean => id !== self &&
+      (this.#peers.isGone(id, now) || stalled.includes(id) || forced.includes(id) || (id === known.coordinator && this.#host.accused))
     // Whoever is missing gets its time to come back.
     const missing = known.live.some(({ id }) => !reachable.includes(id) && !isGone(id))
-    if (missing || reachable.length < (known.leaseFree ? known.members.length : majority(known.members))) {
+    const all = known.members.every(id => reachable.includes(id) || forced.includes(id))
+    if (missing || (known.leaseFree ? !all : !this.#isQuorum(known, reachable))) {
       this.waitingFor = 'waiting for members to connect'
       this.#proposal = null
       return
     }
-    const all = reachable.length === known.members.length
     // Where a member may have lost its log, its promise tells.
     if (!all && !reachable.some(id => isSurvivor({ installed: this.#installed(id), intact: true, complete: true }, since(known, id)))) {
       this.waitingFor = 'waiting for a member that is sure to hold everything'
@@ -356,12 +440,41 @@ export class Agreement {
     if (!all && !isLive(known, self)) return
 
     if (!this.#isPatient(promised, known, reachable)) return
-    const slow = this.#slow(known)
+    const slow = change === null ? this.#slow(known) : []
     const without = known.leaseFree ? lost : known.live.map(({ id }) => id).filter(id => !reachable.includes(id) || slow.includes(id) || lost.includes(id))
     // Whoever is not to be live can promise all the same; it is not asked where it is not needed.
     const others = reachable.filter(id => !without.includes(id))
-    const asked = known.leaseFree || others.length < majority(known.members) ? reachable : others
-    this.#start(known.members, asked, without, known.cluster, known.seeder)
+    const asked = known.leaseFree || !this.#isQuorum(known, others) ? reachable : others
+    const added = change?.add.map(({ id }) => id) ?? []
+    const members = (this.#accepted ?? known).members.filter(id => change?.remove.includes(id) !== true)
+    this.#start({
+      asked: [...new Set([...asked, ...added])].sort(),
+      without: without.filter(id => members.includes(id)),
+      members: [...members, ...added].sort(),
+      cluster: known.cluster,
+      founding: null,
+      change,
+      recovery: false
+    })
+  }
+
+  /** Whose promises may be needed: the members, and those of a newer view that may have been chosen. */
+  #voters (known: View): readonly MemberId[] {
+    if (this.#accepted === null) return known.members
+    return [...new Set([...known.members, ...this.#accepted.members, ...this.#accepted.before])].sort()
+  }
+
+  #isQuorum (known: View, ids: readonly MemberId[]): boolean {
+    return isQuorum(ids, known, true) && (this.#accepted === null || isQuorum(ids, this.#accepted, false))
+  }
+
+  /** How the members are to change now; null if not. */
+  #change (known: View, promised: number): Change | null {
+    // What a view is being left for, it is left for.
+    const proposal = this.#proposal
+    if (proposal?.epoch === promised && proposal.change?.of === known.epoch) return proposal.change
+    const isLeft = promised > known.epoch || (known.coordinator !== this.#host.self && !this.#peers.isUp(known.coordinator, known.coordinatorStart))
+    return isLeft && !known.leaseFree ? null : this.#membership.change(known, isLeft, id => this.#isReachable(id))
   }
 
   #isReachable (id: MemberId): boolean {
@@ -389,22 +502,27 @@ export class Agreement {
       return leads && this.#wantsChange(known)
     }
     if (this.#peers.isUp(known.coordinator) && !this.#peers.isUp(known.coordinator, known.coordinatorStart)) return true
-    // Where nobody can be excluded, it is waited for.
-    return !known.leaseFree && (this.#peers.isGone(known.coordinator, now) || this.#host.accused)
+    // Where nobody can be excluded, it is waited for; unless a person says that it will not come.
+    if (known.leaseFree) return this.#change(known, promised)?.forced.includes(known.coordinator) === true
+    return this.#peers.isGone(known.coordinator, now) || this.#host.accused
   }
 
   /** Whether the coordinator of a view that is led would rather have another. */
   #wantsChange (known: View): boolean {
-    const { members, leaseFree } = known
-    const { self, now } = this.#host
-    const strict = members.every(id => (id === self ? this.#host.minConsensus : this.#peers.status(id)?.minConsensus ?? 0) >= members.length - 1)
+    const { members, leaseFree, live } = known
+    const { self, now, preferred } = this.#host
+    if (this.#change(known, known.epoch) !== null) return true
+    const data = holders(known)
+    const strict = known.witnesses.length === 0 &&
+      data.every(id => (id === self ? this.#host.testimony.minConsensus : this.#peers.status(id)?.minConsensus ?? 0) >= data.length - 1)
+    const wantsMove = preferred !== null && preferred !== self && this.#host.settled && isLive(known, preferred) && live.every(({ id }) => this.#isReachable(id))
     if (leaseFree) {
-      return (!strict || this.#host.lost.length > 0) && members.every(id => this.#isReachable(id))
+      return (!strict || wantsMove || this.#host.lost.length > 0) && members.every(id => this.#isReachable(id))
     }
     const unfit = [...this.#slow(known), ...this.#host.lost]
-    if (known.live.some(({ id }) => id !== self && (this.#peers.isGone(id, now) || unfit.includes(id)))) return true
-    if (known.live.length < members.length) return members.some(id => this.#isAdmissible(known, id))
-    return strict && members.every(id => this.#isReachable(id))
+    if (live.some(({ id }) => id !== self && (this.#peers.isGone(id, now) || unfit.includes(id)))) return true
+    if (live.length < data.length) return wantsMove || members.some(id => this.#isAdmissible(known, id))
+    return wantsMove || (strict && members.every(id => this.#isReachable(id)))
   }
 
   /** The live members that do not keep up, if a majority does: without one, the cluster is as slow as they are. */
@@ -429,7 +547,7 @@ export class Agreement {
     if (leads && promised === known.epoch) return true
     if (this.#patience?.epoch !== promised) this.#patience = { epoch: promised, from: now }
     const attempts = promised - known.epoch
-    const turns = reachable.indexOf(self) + (attempts > 0 && vow.epoch === promised && vow.to !== self ? 1 : 0)
+    const turns = reachable.indexOf(self) + (attempts > 0 && !(vow.epoch === promised && vow.to === self) ? 1 : 0)
     return turns === 0 || now >= this.#patience.from + turns * this.#backOff(attempts)
   }
 
@@ -437,31 +555,32 @@ export class Agreement {
     return STAGGER_MS * 2 ** Math.min(attempts, DOUBLINGS_MAX)
   }
 
-  #start (members: readonly MemberId[], asked: readonly MemberId[], without: readonly MemberId[], cluster: string, seeder: MemberId | null): void {
+  #start (plan: Pick<Proposal, 'cluster' | 'members' | 'founding' | 'change' | 'recovery' | 'without'> & { readonly asked: readonly MemberId[] }): void {
     const { self, start } = this.#host
+    const { asked, ...rest } = plan
     const starts = new Map(asked.map(id => [id, id === self ? start : this.#peers.start(id) as number]))
     // An epoch is proposed once: a promise of it may have been given that this node never heard of.
-    const promised = Math.max(this.#promised(members), this.#lastProposed)
+    const promised = Math.max(this.#promised(asked), this.#lastProposed)
     const proposal = this.#proposal
     const underWay = proposal !== null && proposal.epoch >= promised &&
-      this.#host.now - proposal.at < Math.max(PROPOSAL_MS, 2 * this.#failureTimeoutMs) && sameMembers(proposal.members, members) &&
+      this.#host.now - proposal.at < Math.max(PROPOSAL_MS, 2 * this.#failureTimeoutMs) && sameMembers(proposal.members, plan.members) &&
       sameMembers([...proposal.starts.keys()], asked) && asked.every(id => proposal.starts.get(id) === starts.get(id))
     if (underWay) return
 
     const epoch = promised + 1
     this.#lastProposed = epoch
-    const made: Proposal = { epoch, cluster, members, seeder, without, starts, promises: new Map(), accepted: new Set(), view: null, waitMs: 0, chosen: false, at: this.#host.now }
+    const made: Proposal = { ...rest, epoch, starts, promises: new Map(), accepted: new Set(), view: null, waitMs: 0, chosen: false, at: this.#host.now }
     this.#proposal = made
     const others = asked.filter(id => id !== self)
     for (const id of others.length > 0 ? others : asked) this.#propose(id, made)
   }
 
-  #propose (to: MemberId, { epoch, cluster, members, without }: Proposal): void {
-    this.#host.send(to, { type: 'propose', epoch, cluster, members, without })
+  #propose (to: MemberId, { epoch, cluster, members, without, recovery }: Proposal): void {
+    this.#host.send(to, { type: 'propose', epoch, known: this.#host.known?.epoch ?? 0, cluster, members, without, recover: recovery })
   }
 
-  #decideFounding (): FoundingDecision {
-    const { self, founding, minConsensus } = this.#host
+  #decideFounding (founding: Founding): FoundingDecision {
+    const { self, minConsensus } = this.#host
     const statements = new Map<MemberId, FounderStatement>([[self, { ...founding, connected: this.connected, minConsensus }]])
     for (const id of this.connected) {
       const status = this.#peers.status(id)
@@ -470,22 +589,10 @@ export class Agreement {
     }
     return decideFounding(self, statements)
   }
-
-  /** Whether this node agrees to be one of exactly these founders. */
-  #mayFound (members: readonly MemberId[]): boolean {
-    const { self, founding, minConsensus } = this.#host
-    // Bound is bound: what a founder lacks later, after a restart for example, does not matter any more.
-    if (founding.vowed.length > 0) return sameMembers(founding.vowed, members)
-    return members.includes(self) &&
-      founding.unresolved === 0 &&
-      founding.required.every(id => members.includes(id)) &&
-      members.length > minConsensus &&
-      members.every(id => id === self || this.#peers.isUp(id))
-  }
 }
 
 /** The same members do the same in both. */
 function isSame (a: View, b: View): boolean {
-  return a.leaseFree === b.leaseFree && a.coordinator === b.coordinator && a.coordinatorStart === b.coordinatorStart &&
+  return a.leaseFree === b.leaseFree && sameMembers(a.members, b.members) && a.coordinator === b.coordinator && a.coordinatorStart === b.coordinatorStart &&
     sameMembers(a.live.map(({ id }) => id), b.live.map(({ id }) => id))
 }

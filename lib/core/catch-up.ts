@@ -5,6 +5,7 @@ import type { Host } from './host.ts'
 import type { LogTail } from './log-tail.ts'
 import type { Message } from './messages.ts'
 import type { OriginRow } from './origins.ts'
+import type { View } from './view.ts'
 
 /** How far a member that catches up has come: positions of the log, or bytes of a copy (`total` 0: not known). */
 export interface Progress {
@@ -22,10 +23,12 @@ export interface CatchUpHost extends Host {
   readonly applied: number
   /** No apply is under way. */
   readonly atRest: boolean
-  /** This node has promised a view beyond the newest known. */
+  /** This node has promised a view beyond the newest known, in which others may count on its log. */
   readonly isPromised: boolean
   /** The copy that is under way, as it is on disk; null if none. */
   readonly copy: CopyState | null
+  /** Whatever this node holds is nothing to the cluster: it begins with a copy. */
+  readonly mustCopy: boolean
   /** Connected members that are live, have installed the newest view known, and can be asked; not the coordinator first. */
   readonly sources: readonly MemberId[]
   cut (position: number): void
@@ -173,8 +176,9 @@ export class CatchUp {
     this.#host.commit(Math.min(committed, last === undefined ? common : lastPosition(last)), null)
     this.#setCaughtUp(tail.end.position >= committed && this.#host.copy === null)
     this.#fetchNext = groups.length > 0 && tail.end.position < committed
-    // While the data are compared there is nothing else to do, and the next tick is soon enough.
-    if (this.#host.copy !== null && this.#verifying === null) this.go()
+    // While the data are compared, or the source has nothing new, there is nothing else to do, and the next tick is soon enough.
+    const { copy } = this.#host
+    if (copy !== null && this.#verifying === null && (groups.length > 0 || this.#host.committed >= copy.high)) this.go()
   }
 
   onSnapshot (from: MemberId, { base, seeded, rows }: Message & { type: 'snapshot' }): void {
@@ -243,7 +247,11 @@ export class CatchUp {
   }
 
   #next (source: MemberId): void {
-    const { copy, applied, committed, atRest, tail } = this.#host
+    const { copy, applied, committed, atRest, tail, mustCopy, isPromised } = this.#host
+    if (mustCopy) {
+      if (atRest && !isPromised) this.#ask(source, 'copy', { type: 'copy', after: null, applied })
+      return
+    }
     if (tail.bytes > this.#tailBytesMax && applied < committed) return
     if (copy === null || this.#fetchNext || committed < copy.high || this.#verifying !== null) {
       this.#ask(source, 'fetch', { type: 'fetch', outline: this.#host.tail.outline(committed) })
@@ -296,6 +304,13 @@ export class CatchUp {
     this.#caughtUp = caughtUp
     this.#host.onCaughtUp()
   }
+}
+
+/** The members that can be asked, not the coordinator first: live ones that have installed the view. `installed`: which one each has. */
+export function sourcesIn (view: View | null, self: MemberId, installed: (id: MemberId) => number | undefined): MemberId[] {
+  if (view === null) return []
+  const sources = view.live.map(({ id }) => id).filter(id => id !== self && installed(id) === view.epoch)
+  return sources.sort((a, b) => Number(a === view.coordinator) - Number(b === view.coordinator))
 }
 
 function sameBytes (a: Uint8Array, b: Uint8Array): boolean {

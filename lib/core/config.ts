@@ -13,6 +13,21 @@ export interface CoreConfig extends CoordinatorLimits, SubmissionLimits {
   readonly freshCluster: string
   /** Null: as many as there are configured peers. */
   readonly minConsensus: number | null
+  /** What people call this node. */
+  readonly name: string
+  /** It only votes. */
+  readonly witness: boolean
+  /** It may found a cluster, with at least so many nodes. */
+  readonly mayFound: boolean
+  readonly founders: number
+  /** The only cluster that it joins; empty: any. */
+  readonly cluster: string
+  /** Where it joins a cluster, its own data are overwritten. */
+  readonly overwrite: boolean
+  /** The name or id of a member whose place it takes when it joins; empty if none. */
+  readonly replaces: string
+  /** It hands the coordination over to where most writes come from. */
+  readonly handsOver: boolean
   /** A member that is silent for this long, in milliseconds, is excluded. */
   readonly failureTimeoutMs: number
   /** The log is truncated to what all live members have applied when it takes more bytes; below, to what all members have. */

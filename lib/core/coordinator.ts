@@ -107,6 +107,11 @@ export class Coordinator {
     return following
   }
 
+  /** No member that was excluded can have a lease any more. */
+  get waited (): boolean {
+    return this.#host.now >= this.#waitUntil
+  }
+
   /** True while every live member follows: only then are new entries made. */
   get complete (): boolean {
     return this.following === this.#followers.size
@@ -158,9 +163,16 @@ export class Coordinator {
     this.#count()
   }
 
-  onFollow (peer: MemberId, outline: LogOutline): void {
+  /** `intact`: the peer says that its log holds all that it has ever acknowledged. `applied`: so far it had once applied it, durably. */
+  onFollow (peer: MemberId, outline: LogOutline, intact: boolean, applied: number): void {
     const follower = this.#followers.get(peer)
     if (follower === undefined || follower.state !== 'asked') return
+    const end = outline.runs[outline.runs.length - 1]?.position ?? outline.base
+    if (intact && end < Math.max(follower.vote, applied)) {
+      follower.lost = true
+      this.#host.send(peer, { type: 'deny', id: peer, why: 'stale' })
+      return
+    }
 
     const common = this.#host.tail.common(outline)
     // Nobody can tell how much more is common, and the rest could not be sent.

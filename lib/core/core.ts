@@ -1,9 +1,10 @@
 import { assert } from '../errors.ts'
-import { Agreement, EPOCHS_AHEAD_MAX } from './agreement.ts'
+import { Agreement } from './agreement.ts'
 import type { AgreementHost } from './agreement.ts'
 import { Application } from './application.ts'
-import { CatchUp } from './catch-up.ts'
+import { CatchUp, sourcesIn } from './catch-up.ts'
 import type { CatchUpHost, Progress } from './catch-up.ts'
+import { Belonging } from './belonging.ts'
 import type { CoreConfig, Recovered } from './config.ts'
 import { Coordinator } from './coordinator.ts'
 import type { CoordinatorHost } from './coordinator.ts'
@@ -16,17 +17,22 @@ import { longer } from './leases.ts'
 import { Log } from './log.ts'
 import type { LogHost } from './log.ts'
 import type { LogTail } from './log-tail.ts'
-import type { Founding, Message, PromiseMessage } from './messages.ts'
+import type { Denial, Founding, Joining, Message, PromiseMessage, Removal } from './messages.ts'
 import type { OriginRow } from './origins.ts'
 import { Pace } from './pace.ts'
 import type { ParticipantHost } from './participant.ts'
 import { Participant } from './participant.ts'
 import type { PendingKeys } from './pending.ts'
+import { Preference } from './preference.ts'
+import { isInView, isReadable, isWitnessing } from './readiness.ts'
 import type { SourceHost } from './source.ts'
 import { Source } from './source.ts'
 import { Submissions } from './submissions.ts'
 import type { View, Vow } from './view.ts'
-import { isLive, sameMembers } from './view.ts'
+import { holders, isLive } from './view.ts'
+
+/** What only members may say. From anybody else it is late, or early, and means nothing. */
+const membersOnly: ReadonlySet<Message['type']> = new Set(['follow', 'ack', 'open', 'submit', 'withdraw'])
 
 type Hosts = AgreementHost & CatchUpHost & CoordinatorHost & HeartbeatHost & LogHost & ParticipantHost & SourceHost
 
@@ -52,15 +58,9 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   #wall: number
   #stopped = false
 
-  #vow: Vow
-  #accepted: View | null
-  #view: View | null
-  #known: View | null
+  readonly #belonging: Belonging
   #coordinator: Coordinator | null = null
   #participant: Participant | null = null
-  #required: readonly MemberId[] = []
-  #unresolved: number
-  #data: string
   #wasReady = false
   #wasFit = true
   /** Everything that this log ever held is in it. */
@@ -71,6 +71,11 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   #assured = 0
   /** In this epoch, the coordinator does not get on. */
   #accusedIn = 0
+  readonly #preference = new Preference()
+  /** The last view that this node was told to open. */
+  #opening = 0
+  /** When this node gave its last promise, its data were complete: others may count on its log. */
+  #promisedWhole = true
 
   /** `now` and `wall`: the clocks, as for `step`. */
   constructor (config: CoreConfig, recovered: Recovered, unresolved: number, now: number, wall: number) {
@@ -80,13 +85,9 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.#now = now
     this.#wall = wall
     this.#pace = new Pace(config.failureTimeoutMs)
-    this.#vow = recovered.vow
     this.#intact = recovered.intact
-    this.#accepted = recovered.accepted
-    this.#view = this.#known = recovered.view
     this.#copy = recovered.copy
-    this.#unresolved = unresolved
-    this.#data = recovered.data
+    this.#belonging = new Belonging(this, config, recovered, unresolved)
     this.#application = new Application(config.originsMax, config.applyBytesMax, { position: recovered.applied, seeded: recovered.seeded, rows: recovered.rows })
 
     this.#log = new Log(this, recovered, config.logBytesMax)
@@ -127,9 +128,18 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   get now (): number { return this.#now }
   get wall (): number { return this.#wall }
-  get vow (): Vow { return this.#vow }
-  get view (): View | null { return this.#view }
-  get known (): View | null { return this.#known }
+  get vow (): Vow { return this.#belonging.vow }
+  get view (): View | null { return this.#belonging.view }
+  get known (): View | null { return this.#belonging.known }
+  get cluster (): string { return this.#belonging.cluster }
+  get founding (): Founding | null { return this.#belonging.founding }
+  get joining (): Joining | null { return this.#belonging.joining }
+  get removing (): readonly Removal[] { return this.#belonging.removing }
+  get recoveryCluster (): string { return this.#belonging.recoveryCluster }
+  get recovering (): readonly MemberId[] { return this.#belonging.recovering }
+  get mustCopy (): boolean { return this.#belonging.mustCopy }
+  get isPromised (): boolean { return this.#belonging.isPromised && this.#promisedWhole }
+  get minConsensus (): number { return this.#belonging.minConsensus }
   get tail (): LogTail { return this.#log.tail }
   get pending (): PendingKeys { return this.#log.pending }
   get base (): LogName { return this.#log.base }
@@ -149,53 +159,51 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   /** How often a part of the log was cut off. */
   get cuts (): number { return this.#log.cuts }
   get atRest (): boolean { return this.#application.atRest && !this.#restoring }
-  get isPromised (): boolean { return this.#vow.epoch > (this.#known?.epoch ?? 0) }
   get backlogged (): boolean { return this.tail.bytes >= this.#config.tailBytesMax && this.committed > this.applied }
   get caughtUp (): boolean { return this.#catchUp.caughtUp }
   get progress (): Progress | null { return this.#catchUp.progress }
-  get accused (): boolean { return this.#accusedIn > 0 && this.#known?.epoch === this.#accusedIn }
+  get accused (): boolean { return this.#accusedIn > 0 && this.known?.epoch === this.#accusedIn }
   get lost (): readonly MemberId[] { return this.#coordinator?.lost ?? [] }
   get stalled (): readonly MemberId[] { return this.#coordinator?.stalled(this.#pace.stallMs) ?? [] }
 
-  get minConsensus (): number {
-    return this.#config.minConsensus ?? (this.#known === null ? this.#required.length + this.#unresolved : this.#known.members.length - 1)
+  get settledData (): boolean { return this.known === null || this.known.seeder === null || this.seeded }
+  get opening (): boolean { return this.#opening > (this.known?.epoch ?? 0) && this.#opening === this.vow.epoch }
+  get preferred (): MemberId | null { return this.#config.handsOver ? this.#preference.member : null }
+
+  /** This node leads, all live members follow as far as they can be expected to, and no lease of an earlier view can be left. */
+  get settled (): boolean {
+    const coordinator = this.#coordinator
+    return coordinator !== null && (coordinator.complete || coordinator.view.leaseFree) && coordinator.waited && (coordinator.view.seeder === null || this.seeded)
   }
 
   /** False while this node can take no part: it stops, or its store does not get on. */
   get fit (): boolean {
-    return !this.#stopped && !this.#pace.hangs(this.#now, this.#durability.since)
-  }
-
-  get founding (): Founding {
-    return { required: this.#required, unresolved: this.#unresolved, data: this.#data, vowed: this.#view === null ? this.#vow.members : [] }
+    return !this.#stopped && !this.#belonging.removed && !this.#pace.hangs(this.#now, this.#durability.since)
   }
 
   get testimony (): Omit<PromiseMessage, 'type' | 'epoch'> {
-    const accepted = [this.#accepted, this.#view, this.#known].reduce((a, b) => (b?.epoch ?? 0) > (a?.epoch ?? 0) ? b : a)
     return {
-      accepted,
-      installed: this.#view?.epoch ?? 0,
+      accepted: this.#belonging.newestAccepted,
+      known: this.known?.epoch ?? 0,
+      installed: this.view?.epoch ?? 0,
       intact: this.#intact,
-      complete: this.complete,
+      complete: this.complete && !this.mustCopy && !this.#config.witness,
       caughtUp: this.caughtUp,
-      minConsensus: this.minConsensus,
+      minConsensus: this.#belonging.statedMinConsensus,
       end: this.tail.nameAt(this.#log.durableEnd),
       base: this.base.position,
       committed: this.committed,
-      leases: this.#heartbeats.leases.left(this.#known?.members ?? this.#vow.members, this.#now)
+      leases: this.#heartbeats.leases.left(this.#now)
     }
   }
 
-  get snapshot (): { base: LogName, rows: Array<[number, OriginRow]> } {
-    return { base: this.tail.nameAt(this.applied), rows: [...this.#application.table.entries()] }
-  }
+  get snapshot (): SourceHost['snapshot'] { return { base: this.tail.nameAt(this.applied), rows: [...this.#application.table.entries()] } }
 
   get sources (): MemberId[] {
-    const known = this.#known
-    if (known === null) return []
-    const sources = known.live.map(({ id }) => id).filter(id => id !== this.self && this.agreement.statusOf(id)?.installed === known.epoch)
-    return sources.sort((a, b) => Number(a === known.coordinator) - Number(b === known.coordinator))
+    return sourcesIn(this.known, this.self, id => this.agreement.statusOf(id)?.installed)
   }
+
+  appliedBy (member: MemberId): number { return this.#heartbeats.appliedBy([member]) }
 
   lease (now: number, wall: number): LeaseState {
     return this.#heartbeats.lease(now, wall)
@@ -203,28 +211,23 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   /** This node's data are at this moment those of the cluster: a prefix of the one order, of which nothing is missing. */
   readable (now: number, wall: number): boolean {
-    const { view } = this
-    if (view === null || this.#vow.epoch !== view.epoch || !isLive(view, this.self)) return false
-    if (!this.#intact || !this.complete || this.#stopped || (view.seeder !== null && !this.seeded)) return false
-    const lease = this.#heartbeats.lease(now, wall)
-    return lease === 'free' || lease === 'valid'
+    return !this.#stopped && isReadable(this, this.lease(now, wall))
   }
 
   /** Readable, in a view with its coordinator, and with enough live members connected. */
   get ready (): boolean {
-    return this.#inView && this.readable(this.#now, this.#wall)
+    if (this.#config.witness) return !this.#stopped && isWitnessing(this)
+    return isInView(this, this.#coordinator, this.#participant) && this.readable(this.#now, this.#wall)
   }
 
   /** The founder whose data are to be written into the log is this one, and it is time. */
   get mustSeed (): boolean {
-    return this.#view?.seeder === this.self && !this.seeded && this.#inView && !this.#stopped
+    return this.view?.seeder === this.self && !this.seeded && isInView(this, this.#coordinator, this.#participant) && !this.#stopped
   }
 
   /** The position that a read of these keys has to wait for; 0 if it need not. */
   positionOf (keys: readonly Uint8Array[]): number {
-    let position = 0
-    for (const key of keys) position = Math.max(position, this.pending.position(key))
-    return position
+    return keys.reduce((position, key) => Math.max(position, this.pending.position(key)), 0)
   }
 
   /** The same for all keys for which `inRange` holds. */
@@ -251,17 +254,11 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.#log.append(group, then, view)
   }
 
-  cut (position: number): void {
-    this.#log.cut(position)
-  }
+  cut (position: number): void { this.#log.cut(position) }
 
-  onLogged (entry: Entry): void {
-    this.submissions.onLogged(entry)
-  }
+  onLogged (entry: Entry): void { this.submissions.onLogged(entry) }
 
-  onCut (entry: Entry): void {
-    this.submissions.onCut(entry)
-  }
+  onCut (entry: Entry): void { this.submissions.onCut(entry) }
 
   /** `view`: in which all live members have everything up to here; null if not known. */
   commit (position: number, view: View | null): void {
@@ -270,39 +267,46 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   }
 
   promise (vow: Vow, then: () => void): void {
-    assert(vow.epoch > this.#vow.epoch, 'promises rise')
-    this.#vow = vow
+    assert(vow.epoch > this.vow.epoch, 'promises rise')
+    this.#promisedWhole = true
+    this.#belonging.vow = vow
     this.#leaveView()
-    this.persist({ vow }, then)
+    this.persist({ vow }, () => {
+      this.#promisedWhole = this.testimony.complete
+      then()
+    })
   }
 
   accept (view: View, then: () => void): void {
-    this.#accepted = view
+    this.#belonging.accepted = view
     this.persist({ accepted: view }, then)
   }
 
   learn (view: View): void {
-    const before = this.#known
-    // Nobody can have reached it: see the same rule for promises.
-    if (view.epoch > this.#vow.epoch + EPOCHS_AHEAD_MAX) return
-    if (before !== null && (before.epoch >= view.epoch || before.cluster !== view.cluster)) return
-    // Bound to others by a vow.
-    if (before === null && this.#vow.members.length > 0 && !sameMembers(this.#vow.members, view.members)) return
-    this.#known = view
+    const before = this.known
+    if (!this.#belonging.learn(view)) return
     this.agreement.onLearned(before, view)
-    if (view.epoch > this.#vow.epoch) this.promise({ epoch: view.epoch, to: '', members: view.members }, () => {})
+    this.#preference.onView(before, view, this.#now)
+    const { vow } = this
+    if (view.epoch > vow.epoch) this.promise({ epoch: view.epoch, to: '', members: view.members, cluster: view.cluster }, () => {})
+    else if (vow.cluster !== view.cluster) this.persist({ vow: this.#belonging.vow = { ...vow, cluster: view.cluster } })
+    if (this.#belonging.removed) this.#leaveView()
+    // It has nothing to install; but it has to know after a restart that it is a member.
+    else if (this.#config.witness && view.members.includes(this.self)) this.persist({ view: this.#belonging.view = view })
     this.emit({ type: 'changed' })
     this.agreement.announce()
   }
 
   open (view: View, waitMs: number): void {
     // Half a copy leads nobody: the others will propose again.
-    if (!this.complete) return
+    if (!this.complete || this.#opening >= view.epoch) return
     const waitUntil = this.#now + longer(waitMs)
-    this.learn(view)
+    this.#opening = view.epoch
+    // Nobody is told of it before: if all who knew of a first view forgot it, nobody could go on from there.
     this.persist({ view }, () => {
+      this.learn(view)
       this.#enter(view)
-      if (this.#vow.epoch !== view.epoch) return
+      if (this.vow.epoch !== view.epoch) return
       const { table, seeded } = this.#application.atEnd(this.tail)
       this.#coordinator = new Coordinator(this, view, table, seeded || view.seeder === null, waitUntil, this.#config)
       this.agreement.announce()
@@ -313,7 +317,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   onInstalled (participant: Participant): void {
     const { view } = participant
-    if ((this.#view?.epoch ?? 0) < view.epoch) {
+    if ((this.view?.epoch ?? 0) < view.epoch) {
       this.#enter(view)
       this.agreement.announce()
     }
@@ -322,6 +326,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   }
 
   reset (base: LogName, seeded: boolean, rows: ReadonlyArray<readonly [number, OriginRow]>): void {
+    this.#belonging.mustCopy = false
     this.#log.reset(base)
     this.#application.reset({ position: base.position, seeded, rows })
     this.#copy = { after: new Uint8Array(0), high: base.position }
@@ -349,17 +354,11 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     })
   }
 
-  onCaughtUp (): void {
-    this.agreement.announce()
-  }
+  onCaughtUp (): void { this.agreement.announce() }
 
-  onDiverged (position: number, peer: MemberId): void {
-    this.emit({ type: 'diverged', position, peer })
-  }
+  onDiverged (position: number, peer: MemberId): void { this.emit({ type: 'diverged', position, peer }) }
 
-  onConflict (why: string): void {
-    this.emit({ type: 'conflict', why })
-  }
+  onConflict (why: string): void { this.emit({ type: 'conflict', why }) }
 
   // Inputs.
 
@@ -403,10 +402,18 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
         this.submissions.add(input.ticket, input.write, input.seed, input.deadline)
         break
       case 'peers':
-        this.#required = input.required
-        this.#unresolved = input.unresolved
-        if (this.#known === null) this.agreement.announce()
+        this.#belonging.onPeers(input.required, input.unresolved)
+        if (this.known === null) this.agreement.announce()
         else this.agreement.evaluate()
+        break
+      case 'remove':
+        this.#belonging.onRemove(input.id, input.force, input.wanted)
+        this.agreement.onWish()
+        break
+      case 'recover':
+        this.#belonging.recovering = [...input.members].sort()
+        this.#belonging.recoveryCluster = input.cluster
+        this.agreement.onWish()
         break
       case 'unreachable':
         this.submissions.rejectAll('unreachable')
@@ -430,10 +437,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   }
 
   #onMessage (from: MemberId, message: Message): void {
-    if (this.#known !== null && !this.#known.members.includes(from)) {
-      return this.emit({ type: 'disconnect', peer: from, reason: 'is not a member' })
-    }
     this.agreement.onHeard(from)
+    if (membersOnly.has(message.type) && this.known?.members.includes(from) !== true) return
     const coordinator = 'epoch' in message && this.#coordinator?.view.epoch === message.epoch ? this.#coordinator : null
     const participant = 'epoch' in message && this.#participant?.view.epoch === message.epoch &&
       this.#participant.view.coordinator === from
@@ -448,14 +453,18 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       case 'accept': this.agreement.onAccept(from, message); break
       case 'accepted': this.agreement.onAccepted(from, message.epoch); break
       case 'lead': this.agreement.onLead(from, message); break
+      case 'deny': if (this.known?.members.includes(from) === true) this.#onDeny(message.id, message.why); break
       case 'view': this.#onView(from, message.view); break
-      case 'follow': coordinator?.onFollow(from, message.outline); break
+      case 'follow': coordinator?.onFollow(from, message.outline, message.intact, this.appliedBy(from)); break
       case 'sync': participant?.onSync(message); break
       case 'prepare': participant?.onPrepare(message); break
       case 'ack': coordinator?.onAck(from, message.end, message.installed); break
       case 'commit': participant?.onCommit(message.committed); break
       case 'open': if (from === this.self || this.agreement.isUp(from, message.start)) coordinator?.onOpen(from, message.start); break
-      case 'submit': coordinator?.onSubmit(from, message); break
+      case 'submit':
+        if (coordinator !== null) this.#preference.onWrites(from, message.writes.length)
+        coordinator?.onSubmit(from, message)
+        break
       case 'withdraw': coordinator?.onWithdraw(from, message.origin, message.number); break
       case 'heartbeat': this.#heartbeats.onHeartbeat(from, message); break
       case 'grant': this.#heartbeats.onGrant(from, message); break
@@ -472,13 +481,18 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   }
 
   #onView (from: MemberId, view: View): void {
-    if (view.coordinator !== from || !this.agreement.isUp(from, view.coordinatorStart) || !view.members.includes(this.self)) return
+    if (view.coordinator !== from || !this.agreement.isUp(from, view.coordinatorStart)) return
     this.learn(view)
     // Without a promise of this very epoch, nobody is live in it.
-    if (this.#known?.epoch !== view.epoch || this.#vow.epoch !== view.epoch || !isLive(view, this.self) || !this.complete) return
-    this.#participant = new Participant(this, view, this.#view?.epoch === view.epoch)
+    if (this.known?.epoch !== view.epoch || this.vow.epoch !== view.epoch || !isLive(view, this.self) || !this.complete) return
+    this.#participant = new Participant(this, view, this.view?.epoch === view.epoch)
     // It has its time from here on.
     this.#pace.onProgress()
+  }
+
+  #onDeny (id: MemberId, why: Denial): void {
+    this.#belonging.onRemove(id, false, false)
+    this.emit({ type: 'denied', id, why })
   }
 
   #onDown (peer: MemberId): void {
@@ -488,6 +502,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       this.submissions.disconnect()
     }
     this.#source.onDown(peer)
+    if (this.known?.members.includes(peer) === false) this.#heartbeats.forget(peer)
     this.#catchUp.onDown(peer)
     this.agreement.onDown(peer)
   }
@@ -496,15 +511,16 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.#heartbeats.onTick()
     this.submissions.onTick(this.#now)
     this.#coordinator?.onTick()
+    this.#preference.onTick(this.#now)
     const view = this.#participant?.view
     if (view?.leaseFree === false && this.#pace.isStuck(this.#now)) this.#accusedIn = view.epoch
     this.agreement.evaluate()
-    if (this.#isBehind) this.#catchUp.go()
+    if (this.#belonging.isBehind) this.#catchUp.go()
     const { known } = this
     // Until the founders' data are in the log, the seeder's own are the only ones: it never needs a copy.
     // A promise tells where the log begins.
-    if (known === null || !this.complete || this.isPromised || (known.seeder !== null && !this.seeded)) return
-    this.#log.truncate(this.#heartbeats.appliedBy(known.members), this.#heartbeats.appliedBy([this.self, ...known.live.map(({ id }) => id)]))
+    if (known === null || !this.complete || this.#belonging.isPromised || (known.seeder !== null && !this.seeded)) return
+    this.#log.truncate(this.#heartbeats.appliedBy([...holders(known), ...this.agreement.joiners]), this.#heartbeats.appliedBy([this.self, ...known.live.map(({ id }) => id)]))
   }
 
   #onPersisted (id: number, applied: number): void {
@@ -535,7 +551,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   }
 
   #enter (view: View): void {
-    this.#view = view
+    this.#belonging.view = view
     this.#pace.onProgress()
     this.#heartbeats.onEntered()
   }
@@ -550,7 +566,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   /** After each input: what follows from the new state, whichever part has changed it. */
   #refresh (): void {
     if (this.#stopped) return
-    if (this.#isBehind && this.#coordinator === null && this.#participant === null) { if (this.#catchUp.idle) this.#catchUp.go() } else this.#catchUp.stop()
+    if (this.#belonging.forgetDone()) this.agreement.onWish()
+    if (this.#belonging.isBehind && this.#coordinator === null && this.#participant === null) { if (this.#catchUp.idle) this.#catchUp.go() } else this.#catchUp.stop()
     this.#source.serve()
     this.#applyNext()
     this.submissions.onAssured(Math.min(this.#assured, this.applied))
@@ -577,20 +594,5 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     if (apply === null) return
     this.#pace.onBusy(this.#now)
     this.emit(apply)
-  }
-
-  /** The newest view goes on without this node. */
-  get #isBehind (): boolean {
-    return this.#known !== null && !isLive(this.#known, this.self)
-  }
-
-  get #inView (): boolean {
-    const { view, minConsensus } = this
-    if (this.#coordinator !== null) return this.#coordinator.following >= minConsensus && this.#hasPeers(this.#coordinator.view)
-    return view !== null && this.#participant?.installed === true && this.#hasPeers(view)
-  }
-
-  #hasPeers (view: View): boolean {
-    return view.live.filter(({ id }) => id !== this.self && this.agreement.isUp(id)).length >= this.minConsensus
   }
 }

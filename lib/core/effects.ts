@@ -1,5 +1,5 @@
 import type { Entry, Group, LogName, MemberId } from './entry.ts'
-import type { Message, SubmittedWrite } from './messages.ts'
+import type { Denial, Message, SubmittedWrite } from './messages.ts'
 import type { OriginRow } from './origins.ts'
 import type { View, Vow } from './view.ts'
 
@@ -69,6 +69,12 @@ export type Effect =
   | { readonly type: 'diverged', readonly position: number, readonly peer: MemberId }
   /** The peer broke the protocol, or cannot be served: end its session. */
   | { readonly type: 'disconnect', readonly peer: MemberId, readonly reason: string }
+  /** What this node asked for, to join or to have a member removed, is not possible; or it may not take part. */
+  | { readonly type: 'denied', readonly id: MemberId, readonly why: Denial }
+  /** The cluster goes on without this node, for good. */
+  | { readonly type: 'removed' }
+  /** This node cannot belong to the cluster that it has reached: it holds data of its own, or it has another role there. */
+  | { readonly type: 'refused', readonly why: 'hasData' | 'role' }
   /** Founders hold different data: no cluster is formed until a person decides. */
   | { readonly type: 'conflict', readonly why: string }
   /** This node's readiness or view may have changed. */
@@ -91,6 +97,10 @@ export type Input =
   | { readonly type: 'write', readonly ticket: number, readonly write: SubmittedWrite, readonly seed: boolean, readonly deadline: number }
   /** What is known of the configured peers. */
   | { readonly type: 'peers', readonly required: readonly MemberId[], readonly unresolved: number }
+  /** A member is to be removed, or (not wanted) need not be any more. */
+  | { readonly type: 'remove', readonly id: MemberId, readonly force: boolean, readonly wanted: boolean }
+  /** On the word of a person: these, this node included, go on as a new cluster, with this id if it is this node that proposes it. */
+  | { readonly type: 'recover', readonly members: readonly MemberId[], readonly cluster: string }
   /** Peers without which nothing commits have failed for good: waiting writes reject. */
   | { readonly type: 'unreachable' }
   /** Several times a second. */

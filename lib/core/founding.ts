@@ -13,7 +13,7 @@ export type FoundingDecision =
   | { readonly found: false, readonly why: string }
   /** These founders hold different data: somebody has to decide. */
   | { readonly found: false, readonly why: string, readonly conflict: true }
-  | { readonly found: true, readonly members: readonly MemberId[], readonly seeder: MemberId | null }
+  | { readonly found: true, readonly members: readonly MemberId[], readonly witnesses: readonly MemberId[], readonly names: readonly string[], readonly seeder: MemberId | null }
 
 /**
  * Who may found a cluster together: the largest set of nodes that are all connected with one another, whose configured
@@ -37,7 +37,7 @@ export function decideFounding (self: MemberId, statements: ReadonlyMap<MemberId
     for (const [id, statement] of set) {
       const complete = (bound !== undefined && sameMembers(statement.vowed, bound)) || (statement.unresolved === 0 &&
         statement.required.every(required => set.has(required)) &&
-        set.size > statement.minConsensus)
+        set.size > statement.minConsensus && set.size >= statement.founders)
       if (!complete || isStranger(id, statement, set)) {
         set.delete(id)
         changed = true
@@ -55,6 +55,12 @@ export function decideFounding (self: MemberId, statements: ReadonlyMap<MemberId
     }
   }
 
+  const witnesses = members.filter(id => set.get(id)?.witness === true)
+  if (witnesses.length === members.length) return { found: false, why: 'waiting for a member that is no witness' }
+  const names = members.map(id => set.get(id)?.name ?? '')
+  const twice = names.find((name, i) => name !== '' && names.indexOf(name) !== i)
+  if (twice !== undefined) return { found: false, conflict: true, why: `two founding nodes have the name '${twice}'` }
+
   const withData = members.filter(id => set.get(id)?.data !== '')
   const digests = new Set(withData.map(id => set.get(id)?.data))
   if (digests.size > 1) {
@@ -62,8 +68,22 @@ export function decideFounding (self: MemberId, statements: ReadonlyMap<MemberId
   }
 
   // Data that all founders hold alike are where they should be. Else one of those that have them writes them into the log.
-  const seeder = withData.length === members.length ? null : withData[0] ?? null
-  return { found: true, members, seeder }
+  const seeder = withData.length === members.length - witnesses.length ? null : withData[0] ?? null
+  return { found: true, members, witnesses, names, seeder }
+}
+
+/** Whether a node agrees to be one of exactly these founders. */
+export function mayFound (
+  members: readonly MemberId[], { self, founding, minConsensus }: { self: MemberId, founding: Founding | null, minConsensus: number }, isUp: (id: MemberId) => boolean
+): boolean {
+  if (founding === null) return false
+  // Bound is bound: what a founder lacks later, after a restart for example, does not matter any more.
+  if (founding.vowed.length > 0) return sameMembers(founding.vowed, members)
+  return members.includes(self) &&
+    founding.unresolved === 0 &&
+    founding.required.every(id => members.includes(id)) &&
+    members.length > minConsensus && members.length >= founding.founders &&
+    members.every(id => id === self || isUp(id))
 }
 
 /** Why this node is no founder yet, for people. */
@@ -71,6 +91,7 @@ function whatIsMissing (self: MemberId, statements: ReadonlyMap<MemberId, Founde
   const own = statements.get(self)
   if (own === undefined || own.unresolved > 0 || own.required.some(id => !statements.has(id))) return 'waiting for configured peers'
   if (statements.size <= own.minConsensus) return `waiting for ${own.minConsensus} other nodes (minConsensus), of which ${statements.size - 1} are there`
+  if (statements.size < own.founders) return `waiting for ${own.founders} founders, of which ${statements.size} are there`
   return 'waiting for other founders, which lack peers'
 }
 

@@ -47,6 +47,11 @@ export class Heartbeats {
     this.#beat()
   }
 
+  /** It is no member. */
+  forget (peer: MemberId): void {
+    this.#applied.delete(peer)
+  }
+
   onHeartbeat (from: MemberId, { epoch, sent, applied }: Message & { type: 'heartbeat' }): void {
     this.#applied.set(from, Math.max(applied, this.#applied.get(from) ?? 0))
     // Whoever has promised a later epoch grants no lease in this one.

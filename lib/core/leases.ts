@@ -41,16 +41,19 @@ export class Leases {
 
   /** This node grants a lease now. */
   grant (holder: MemberId, now: number): void {
+    for (const [other, until] of this.#granted) if (until <= now) this.#granted.delete(other)
     this.#granted.set(holder, now + longer(LEASE_MS))
   }
 
-  /** What may be left of leases that this node has granted to these members. */
-  left (members: readonly MemberId[], now: number): LeaseLeft[] {
+  /** What may be left of leases that this node has granted. To whom an earlier start has, nobody knows: to anybody. */
+  left (now: number): LeaseLeft[] {
     const left: LeaseLeft[] = []
-    for (const holder of members) {
-      const ms = Math.ceil(Math.max(this.#granted.get(holder) ?? 0, this.#unknownUntil) - now)
+    const add = (holder: MemberId, until: number): void => {
+      const ms = Math.ceil(until - now)
       if (ms > 0) left.push({ holder, ms })
     }
+    add('', this.#unknownUntil)
+    for (const [holder, until] of this.#granted) add(holder, until)
     return left
   }
 

@@ -4,6 +4,11 @@ import type { View } from './view.ts'
 
 /** What a founder brings along, before a cluster has formed. */
 export interface Founding {
+  readonly name: string
+  /** It would only vote. */
+  readonly witness: boolean
+  /** So many nodes have to found a cluster together, at least; 0: not said. */
+  readonly founders: number
   /** The members behind its configured addresses. */
   readonly required: readonly MemberId[]
   /** How many of its configured addresses have not answered yet. */
@@ -13,6 +18,42 @@ export interface Founding {
   /** The founders to whom it is bound by a vow; empty if it is not. */
   readonly vowed: readonly MemberId[]
 }
+
+/** What a node says of itself that asks to become a member. */
+export interface Joining {
+  readonly name: string
+  readonly witness: boolean
+  /** The name or id of a member that is gone for good, whose place it takes; empty if none. */
+  readonly replaces: string
+}
+
+/** A member that shall be none any more. */
+export interface Removal {
+  readonly id: MemberId
+  /** A person says that it is down for good. */
+  readonly force: boolean
+}
+
+/** Why a node does not become a member, or a member is not removed. The numbers are those of the wire. */
+export const denials = {
+  /** Another member has the name of the node that would join. */
+  name: 0,
+  /** The member whose place it would take is alive. */
+  alive: 1,
+  /** There is no member whose place it could take. */
+  unknown: 2,
+  /** No more members are possible. */
+  full: 3,
+  /** No live member with the data would be left. */
+  last: 4,
+  /** Fewer members would be left than a minConsensus asks for. */
+  consensus: 5,
+  /** It cannot be asked, and in this view nobody can be left behind without being asked. */
+  down: 6,
+  /** It has forgotten what it has acknowledged: somebody has put an old copy of its disk in place. */
+  stale: 7
+} as const
+export type Denial = keyof typeof denials
 
 /** Where a member stands: the first message of each session, and sent again when it changes. */
 export interface StatusMessage {
@@ -25,18 +66,28 @@ export interface StatusMessage {
   readonly installed: number
   /** With whom it has sessions, sorted; at most 64. */
   readonly connected: readonly MemberId[]
-  /** How many peers must hold a write beside one node. */
+  /** How many peers must hold a write beside one node; `ALL_OTHERS`: all other members. */
   readonly minConsensus: number
   /** It is not live in the newest view that it knows, and has all of the log that was committed a moment ago. */
   readonly caughtUp: boolean
   /** False while it can take no part in a view: its store does not get on, or it is about to stop. */
   readonly fit: boolean
-  /** Null once a view is installed. */
+  /** Null once it belongs to a cluster, or if it founds none. */
   readonly founding: Founding | null
+  /** Null unless it belongs to a cluster of which it is no member yet. */
+  readonly joining: Joining | null
+  /** Whose removal it asks for; its own id: it wants to leave. */
+  readonly removing: readonly Removal[]
+  /** With these, and nobody else, it would go on as a new cluster; empty if not. Sorted. */
+  readonly recovering: readonly MemberId[]
 }
+
+/** As a `minConsensus`: more than anybody can ask for. */
+export const ALL_OTHERS = 64
 
 /** What an acceptor knows of a lease that it has granted. */
 export interface LeaseLeft {
+  /** Empty: anybody. */
   readonly holder: MemberId
   /** What is left of it, in milliseconds, rounded up. */
   readonly ms: number
@@ -48,6 +99,8 @@ export interface PromiseMessage {
   readonly epoch: number
   /** The newest view accepted; null if none. */
   readonly accepted: View | null
+  /** The epoch of the newest view known to be chosen; 0 if none. */
+  readonly known: number
   /** The epoch of the newest view installed; 0 if none. */
   readonly installed: number
   /** False if a crash may have taken what this log held when that view was installed. */
@@ -75,8 +128,11 @@ export interface LogOutline {
 export type Message =
   | StatusMessage
   | PromiseMessage
-  /** Asks for the promise of epoch `epoch`. `without`: live members that the proposer means to exclude. */
-  | { readonly type: 'propose', readonly epoch: number, readonly cluster: string, readonly members: readonly MemberId[], readonly without: readonly MemberId[] }
+  /**
+   * Asks for the promise of epoch `epoch`. `known`: the epoch of the newest view that the proposer knows to be chosen, 0 if none. `without`: live
+   * members that the proposer means to exclude. `recover`: on the word of a person, a new cluster of these members alone.
+   */
+  | { readonly type: 'propose', readonly epoch: number, readonly known: number, readonly cluster: string, readonly members: readonly MemberId[], readonly without: readonly MemberId[], readonly recover: boolean }
   /** Not given. The status that goes before it says why. */
   | { readonly type: 'refuse', readonly epoch: number }
   /** Asks those that have promised to accept the view. */
@@ -88,10 +144,12 @@ export type Message =
    * `waitMs` have passed: so long a lease of an excluded member may last.
    */
   | { readonly type: 'lead', readonly view: View, readonly waitMs: number }
+  /** The joining of the node that this goes to (`id` is its own), or a removal that it asked for, is not possible; or it may not take part. */
+  | { readonly type: 'deny', readonly id: MemberId, readonly why: Denial }
   /** From the coordinator that has opened the view. */
   | { readonly type: 'view', readonly view: View }
-  /** Asks the coordinator for what this log lacks. */
-  | { readonly type: 'follow', readonly epoch: number, readonly outline: LogOutline }
+  /** Asks the coordinator for what this log lacks. `intact`: all that it ever acknowledged is in it. */
+  | { readonly type: 'follow', readonly epoch: number, readonly outline: LogOutline, readonly intact: boolean }
   /**
    * The answer: keep the log up to `common`; the view is installed once the log reaches `openEnd`, and holds everything that was
    * ever acknowledged once it reaches `end`. PREPAREs from `common` + 1 follow.

@@ -11,6 +11,8 @@ export interface ParticipantHost extends Host {
   readonly committed: number
   /** What is committed is not applied fast enough. */
   readonly backlogged: boolean
+  /** Everything that this log ever held is in it. */
+  readonly intact: boolean
   /** Appends a group of another's making. With `view`, that view is installed in the same atomic step. */
   append (group: Group, then: () => void, view: View | null): void
   /** Deletes all after this position, durably before anything that is appended later. */
@@ -42,7 +44,7 @@ export class Participant {
     this.view = view
     this.#durable = installed
     this.#end = 0
-    host.send(view.coordinator, { type: 'follow', epoch: view.epoch, outline: host.tail.outline(host.committed) })
+    host.send(view.coordinator, { type: 'follow', epoch: view.epoch, outline: host.tail.outline(host.committed), intact: host.intact })
   }
 
   /** This log holds everything that was acknowledged before this session. */

@@ -37,6 +37,11 @@ export class Peers {
     if (peer.status?.fit !== false) peer.status = null
   }
 
+  /** It is nobody any more of whom something is expected. */
+  forget (id: MemberId): void {
+    this.#peers.delete(id)
+  }
+
   onHeard (id: MemberId, now: number): void {
     const peer = this.#peers.get(id)
     if (peer !== undefined) peer.heard = now
@@ -56,6 +61,14 @@ export class Peers {
   isUp (id: MemberId, start?: number): boolean {
     const peer = this.#peers.get(id)
     return peer?.up === true && (start === undefined || peer.start === start)
+  }
+
+  /** What all that are connected have said last, in the order of their ids. */
+  get statuses (): Array<[MemberId, StatusMessage]> {
+    return this.connected.flatMap(id => {
+      const status = this.status(id)
+      return status === null ? [] : [[id, status]]
+    })
   }
 
   /** The last status of a connected peer. */

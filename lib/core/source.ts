@@ -22,6 +22,8 @@ export interface SourceHost extends Host {
   /** An apply that is under way ends there; else *applied*. */
   readonly applying: number
   readonly complete: boolean
+  /** The data hold nothing that did not come by the log, or was there from the beginning on all members. */
+  readonly settledData: boolean
 }
 
 /** What a peer has asked for, and waits for the end of an apply. One request for each peer: it has no more under way. */
@@ -75,7 +77,8 @@ export class Source {
   }
 
   onRequest (peer: MemberId, request: Request): void {
-    if (!this.#host.complete) return
+    // A founder that writes its data into the log has more in them than the log has.
+    if (!this.#host.complete || !this.#host.settledData) return
     this.#waiting.set(peer, request)
     this.serve()
   }

@@ -2,26 +2,51 @@ import type { MemberId } from './entry.ts'
 import { compareNames } from './entry.ts'
 import type { PromiseMessage } from './messages.ts'
 import type { View } from './view.ts'
-import { majority, since } from './view.ts'
+import { holders, isQuorum, majority, nameOf, since } from './view.ts'
+
+/** Who the first members of a cluster are. */
+export interface FoundingView {
+  readonly cluster: string
+  readonly members: readonly MemberId[]
+  readonly witnesses: readonly MemberId[]
+  readonly names: readonly string[]
+  readonly seeder: MemberId | null
+}
+
+/** How the members shall differ from those of one view, which is chosen. */
+export interface Change {
+  /** The epoch of that view. */
+  readonly of: number
+  readonly add: ReadonlyArray<{ readonly id: MemberId, readonly name: string, readonly witness: boolean }>
+  readonly remove: readonly MemberId[]
+  /** Those of them that, on the word of a person, are down for good: nobody waits for their promise. */
+  readonly forced: readonly MemberId[]
+}
 
 /** What a proposer has gathered for a new view. */
 export interface Candidacy {
   readonly epoch: number
-  readonly members: readonly MemberId[]
-  /** For the first view. */
-  readonly cluster: string
-  readonly seeder: MemberId | null
+  /** For the first view; null once there is one. */
+  readonly founding: FoundingView | null
+  readonly change: Change | null
+  /** On the word of a person, these go on as a new cluster; null if not. */
+  readonly recovery: { readonly cluster: string, readonly members: readonly MemberId[] } | null
+  /** Who should rather be the coordinator; null: nobody in particular. */
+  readonly preferred: MemberId | null
   /** Not to be live, whatever they promise. */
   readonly without: readonly MemberId[]
   readonly promises: ReadonlyMap<MemberId, PromiseMessage>
-  /** The start of each member that was asked. */
+  /** The start of each node that was asked. */
   readonly starts: ReadonlyMap<MemberId, number>
   readonly areConnected: (a: MemberId, b: MemberId) => boolean
 }
 
 export type Succession =
   | { readonly view: View, readonly waitMs: number }
-  | { readonly view: null, readonly why: string }
+  /** `previous`: the view from which to go on, if that is known. */
+  | { readonly view: null, readonly why: string, readonly previous: View | null }
+
+type Voters = Pick<View, 'cluster' | 'members' | 'before' | 'witnesses' | 'names' | 'seeder'>
 
 /**
  * The view that follows from the promises of a majority. It goes on from the newest view that any of them has accepted, with
@@ -29,18 +54,29 @@ export type Succession =
  * everything that was ever committed. See `spec/protocol.md`, "Succession".
  */
 export function succeed (candidacy: Candidacy): Succession {
-  const { epoch, members, promises, without } = candidacy
-  const all = promises.size === members.length
-  if (promises.size < majority(members)) return { view: null, why: 'waiting for a majority of the members' }
+  const { epoch, promises, preferred, change } = candidacy
+  const promised = [...promises.keys()].sort()
+  const previous = newest(promises)
+  const isChosen = previous !== null && [...promises.values()].some(({ known }) => known >= previous.epoch)
+  const applied = change !== null && isChosen && previous.epoch === change.of ? change : null
+  // Also where something else was accepted meanwhile: they are down all the same, and are removed next.
+  const forced = change?.forced ?? []
+  const none = (why: string): Succession => ({ view: null, why, previous })
 
-  let previous: View | null = null
-  for (const { accepted } of promises.values()) {
-    if (accepted !== null && accepted.epoch > (previous?.epoch ?? 0)) previous = accepted
-  }
-  if ((previous === null || previous.leaseFree) && !all) return { view: null, why: 'waiting for members to connect' }
+  const next = votersAfter(candidacy, previous, isChosen, applied)
+  if (next === null) return none('waiting for other founders')
+  const all = next.members.every(id => promises.has(id))
+  if (candidacy.recovery === null) {
+    if (promised.filter(id => next.members.includes(id)).length < majority(next.members)) return none('waiting for a majority of the members')
+    if (previous === null ? !all : !isQuorum(promised, previous, isChosen)) return none('waiting for a majority of the members')
+    if (previous?.leaseFree === true && !has(promises, previous.members, forced)) return none('waiting for members to connect')
+    // Whoever may read in the view before promises to stop; so no lease outlives the members that granted it.
+    if (applied !== null && previous !== null && !(has(promises, previous.live.map(({ id }) => id), forced) && has(promises, applied.add.map(({ id }) => id), []))) return none('waiting for members to connect')
+  } else if (!all) return none('waiting for members to connect')
 
-  const strict = [...promises.values()].every(({ minConsensus }) => minConsensus >= members.length - 1)
-  const eligible = [...promises.keys()].sort().filter(id => promise(candidacy, id).complete && !without.includes(id))
+  const data = holders(next)
+  const strict = data.every(id => (promises.get(id)?.minConsensus ?? data.length) >= data.length - 1)
+  const eligible = data.filter(id => promises.get(id)?.complete === true && !candidacy.without.includes(id))
   const mayBeLive = (id: MemberId): boolean => previous === null || promise(candidacy, id).caughtUp || since(previous, id) !== null
   // Whom the coordinator's log does not reach back to could not follow.
   const canFollow = (id: MemberId, coordinator: MemberId): boolean => promise(candidacy, id).committed >= promise(candidacy, coordinator).base
@@ -52,30 +88,26 @@ export function succeed (candidacy: Candidacy): Succession {
   if (survivors.length > 0) {
     // Any of them will do. The one that keeps most members, then the longest log; if all are equal, nothing moves.
     coordinator = best(survivors, (a, b) => liveUnder(a).length - liveUnder(b).length ||
+      Number(a === preferred) - Number(b === preferred) ||
       compareNames(promise(candidacy, a).end, promise(candidacy, b).end) ||
       Number(a === previous?.coordinator) - Number(b === previous?.coordinator))
-  } else if (all) {
+  } else if (mayTakeAny(candidacy, previous)) {
     // The first view; or none is sure to hold everything, but whatever any member has kept is here.
     coordinator = best(eligible, (a, b) => promise(candidacy, a).installed - promise(candidacy, b).installed ||
       compareNames(promise(candidacy, a).end, promise(candidacy, b).end))
   }
-  if (coordinator === undefined) return { view: null, why: 'waiting for a member that is sure to hold everything' }
+  if (coordinator === undefined) return none('waiting for a member that is sure to hold everything')
 
   const live = liveUnder(coordinator)
-  const waits = [...promises.values()].flatMap(({ leases }) => leases)
-    // Whoever has promised reads no more.
-    .filter(({ holder }) => !promises.has(holder))
   return {
-    waitMs: Math.max(0, ...waits.map(({ ms }) => ms)),
+    waitMs: waitFor(promises, previous),
     view: {
       epoch,
-      cluster: previous?.cluster ?? candidacy.cluster,
-      members,
+      ...next,
       live: live.map(id => ({ id, since: survivors.includes(id) && previous !== null ? since(previous, id) as number : epoch })),
       coordinator,
       coordinatorStart: candidacy.starts.get(coordinator) as number,
-      seeder: previous === null ? candidacy.seeder : previous.seeder,
-      leaseFree: strict && all && live.length === members.length
+      leaseFree: strict && all && next.witnesses.length === 0 && live.length === next.members.length
     }
   }
 }
@@ -83,6 +115,65 @@ export function succeed (candidacy: Candidacy): Succession {
 /** True if a member that makes this promise holds everything that was committed before. `from`: see `LiveMember.since`. */
 export function isSurvivor ({ installed, intact, complete }: Pick<PromiseMessage, 'installed' | 'intact' | 'complete'>, from: number | null): boolean {
   return from !== null && intact && complete && installed >= from
+}
+
+/** Nobody is sure to hold everything, and whatever anybody has kept is here; or a person says that there is no more. */
+function mayTakeAny ({ promises, recovery }: Candidacy, previous: View | null): boolean {
+  if (previous === null || recovery !== null) return true
+  return has(promises, previous.members, []) && ![...promises].some(([id, promise]) => isSurvivor(promise, since(previous, id)))
+}
+
+/**
+ * Who votes in the new view. The members differ only from those of a view that is known to be chosen: see `spec/protocol.md`,
+ * "Changing members". Null if there is nothing to found.
+ */
+function votersAfter (candidacy: Candidacy, previous: View | null, isChosen: boolean, change: Change | null): Voters | null {
+  const { founding, recovery } = candidacy
+  if (previous === null) {
+    if (founding === null) return null
+    const { cluster, members, witnesses, names, seeder } = founding
+    return { cluster, members, before: members, witnesses, names, seeder }
+  }
+  const { cluster, seeder } = previous
+  if (recovery !== null) {
+    return { cluster: recovery.cluster, before: recovery.members, seeder, ...among(previous, recovery.members) }
+  }
+  const before = isChosen ? previous.members : previous.before
+  if (change === null) return { cluster, before, seeder, ...among(previous, previous.members) }
+  const added = (id: MemberId): Change['add'][number] | undefined => change.add.find(joiner => joiner.id === id)
+  const members = [...previous.members.filter(id => !change.remove.includes(id)), ...change.add.map(({ id }) => id)].sort()
+  return {
+    cluster,
+    before,
+    seeder,
+    members,
+    witnesses: members.filter(id => added(id)?.witness ?? previous.witnesses.includes(id)),
+    names: members.map(id => added(id)?.name ?? nameOf(previous, id))
+  }
+}
+
+function among (view: View, members: readonly MemberId[]): Pick<View, 'members' | 'witnesses' | 'names'> {
+  return { members, witnesses: view.witnesses.filter(id => members.includes(id)), names: members.map(id => nameOf(view, id)) }
+}
+
+/** How long a lease may last that somebody holds who has not promised. Whoever has promised reads no more. */
+function waitFor (promises: ReadonlyMap<MemberId, PromiseMessage>, previous: View | null): number {
+  const someoneMay = previous !== null && ![...previous.members, ...previous.before].every(id => promises.has(id))
+  const waits = [...promises.values()].flatMap(({ leases }) => leases)
+    .filter(({ holder }) => holder === '' ? someoneMay : !promises.has(holder))
+  return Math.max(0, ...waits.map(({ ms }) => ms))
+}
+
+function newest (promises: ReadonlyMap<MemberId, PromiseMessage>): View | null {
+  let newest: View | null = null
+  for (const { accepted } of promises.values()) {
+    if (accepted !== null && accepted.epoch > (newest?.epoch ?? 0)) newest = accepted
+  }
+  return newest
+}
+
+function has (promises: ReadonlyMap<MemberId, PromiseMessage>, ids: readonly MemberId[], but: readonly MemberId[]): boolean {
+  return ids.every(id => promises.has(id) || but.includes(id))
 }
 
 function promise ({ promises }: Candidacy, id: MemberId): PromiseMessage {

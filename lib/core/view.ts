@@ -11,8 +11,17 @@ export interface View {
   readonly epoch: number
   /** 32 hex digits, the same in every view of a cluster. */
   readonly cluster: string
-  /** All voters, sorted: the same in every view of a cluster. */
+  /** All voters, sorted. */
   readonly members: readonly MemberId[]
+  /**
+   * The members of the last view before that was known to be chosen when this one was proposed. A view is chosen by a majority of
+   * these and a majority of its own.
+   */
+  readonly before: readonly MemberId[]
+  /** The members that only vote: they hold no data and are never live. Sorted. */
+  readonly witnesses: readonly MemberId[]
+  /** What people call the members, one for each, in their order; empty where a member has no name. */
+  readonly names: readonly string[]
   /** Those that have to hold an entry before it is committed, sorted by id. */
   readonly live: readonly LiveMember[]
   readonly coordinator: MemberId
@@ -30,13 +39,15 @@ export interface Vow {
   /** The proposer; empty if the epoch was learned from others. */
   readonly to: MemberId
   /**
-   * The founders of the cluster that it was given for. As long as no view is installed, no promise is given for any other
-   * set: so there is never a second cluster with one of these founders.
+   * The members of the view that was proposed. As long as this node belongs to no cluster, these are founders, and no promise is given
+   * for any other set: so there is never a second cluster with one of these founders.
    */
   readonly members: readonly MemberId[]
+  /** The cluster to which this node belongs, once there is one: it takes part in no other. Empty before. */
+  readonly cluster: string
 }
 
-export const noVow: Vow = { epoch: 0, to: '', members: [] }
+export const noVow: Vow = { epoch: 0, to: '', members: [], cluster: '' }
 
 export function sameMembers (a: readonly MemberId[], b: readonly MemberId[]): boolean {
   return a.length === b.length && a.every((id, i) => id === b[i])
@@ -44,6 +55,22 @@ export function sameMembers (a: readonly MemberId[], b: readonly MemberId[]): bo
 
 export function majority (members: readonly MemberId[]): number {
   return Math.floor(members.length / 2) + 1
+}
+
+/** Whether these are a majority of the voters of a view; and, as long as it is not known to be chosen, of those before it. */
+export function isQuorum (ids: readonly MemberId[], view: View, isChosen: boolean): boolean {
+  const isMajority = (voters: readonly MemberId[]): boolean => voters.filter(id => ids.includes(id)).length >= majority(voters)
+  return isMajority(view.members) && (isChosen || isMajority(view.before))
+}
+
+/** The members that hold the data. */
+export function holders ({ members, witnesses }: Pick<View, 'members' | 'witnesses'>): MemberId[] {
+  return members.filter(id => !witnesses.includes(id))
+}
+
+/** What people call a member; empty if it has no name, or is no member. */
+export function nameOf ({ members, names }: View, id: MemberId): string {
+  return names[members.indexOf(id)] ?? ''
 }
 
 /** The first epoch of the member's unbroken liveness in this view; null if it is not live. */

@@ -1,7 +1,7 @@
 import type { Group, LogName } from '../core/entry.ts'
 import { lastPosition } from '../core/entry.ts'
-import type { Founding, LeaseLeft, LogOutline, Message, SubmissionKind, SubmittedWrite } from '../core/messages.ts'
-import { submissionKinds } from '../core/messages.ts'
+import type { Denial, Founding, Joining, LeaseLeft, LogOutline, Message, Removal, SubmissionKind, SubmittedWrite } from '../core/messages.ts'
+import { denials, submissionKinds } from '../core/messages.ts'
 import type { OriginRow } from '../core/origins.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import { compareBytes } from './bytes.ts'
@@ -9,7 +9,7 @@ import { decodeGroup, encodeGroup } from './group.ts'
 import type { Address } from './identity.ts'
 import type { Operation } from './operations.ts'
 import { decodeOperations, OPERATIONS_MAX } from './operations.ts'
-import { MEMBERS_MAX, readId, readIds, writeId, writeIds } from './view.ts'
+import { MEMBERS_MAX, NAME_BYTES_MAX, readId, readIds, readOptionalId, writeId, writeIds, writeOptionalId } from './view.ts'
 
 // What messages consist of. See `spec/wire.md`, "Messages".
 
@@ -39,6 +39,9 @@ export function readName (reader: ByteReader): LogName {
 }
 
 export function writeFounding (writer: ByteWriter, founding: Founding): void {
+  writer.text(founding.name)
+  writer.flag(founding.witness)
+  writer.varint(founding.founders)
   writeIds(writer, founding.required)
   writer.varint(founding.unresolved)
   writer.text(founding.data)
@@ -47,11 +50,46 @@ export function writeFounding (writer: ByteWriter, founding: Founding): void {
 
 export function readFounding (reader: ByteReader): Founding {
   return {
+    name: reader.text(NAME_BYTES_MAX),
+    witness: reader.flag(),
+    founders: reader.varint(),
     required: readIds(reader),
     unresolved: reader.varint(),
     data: reader.text(DIGEST_BYTES_MAX),
     vowed: readIds(reader)
   }
+}
+
+export function writeJoining (writer: ByteWriter, joining: Joining): void {
+  writer.text(joining.name)
+  writer.flag(joining.witness)
+  writer.text(joining.replaces)
+}
+
+export function readJoining (reader: ByteReader): Joining {
+  return { name: reader.text(NAME_BYTES_MAX), witness: reader.flag(), replaces: reader.text(NAME_BYTES_MAX) }
+}
+
+export function writeRemovals (writer: ByteWriter, removals: readonly Removal[]): void {
+  writer.varint(removals.length)
+  for (const { id, force } of removals) {
+    writeId(writer, id)
+    writer.flag(force)
+  }
+}
+
+export function readRemovals (reader: ByteReader): Removal[] {
+  const count = reader.count(17)
+  if (count > MEMBERS_MAX) reader.fail('too many removals')
+  const removals: Removal[] = []
+  for (let i = 0; i < count; i++) removals.push({ id: readId(reader), force: reader.flag() })
+  return removals
+}
+
+export function readDenial (reader: ByteReader): Denial {
+  const number = reader.u8()
+  const why = (Object.keys(denials) as Denial[]).find(why => denials[why] === number)
+  return why ?? reader.fail('unknown denial')
 }
 
 /** The members, and those of them that the proposer means to exclude. */
@@ -65,16 +103,16 @@ export function readProposed (reader: ByteReader): { members: string[], without:
 export function writeLeases (writer: ByteWriter, leases: readonly LeaseLeft[]): void {
   writer.varint(leases.length)
   for (const { holder, ms } of leases) {
-    writeId(writer, holder)
+    writeOptionalId(writer, holder)
     writer.varint(ms)
   }
 }
 
 export function readLeases (reader: ByteReader): LeaseLeft[] {
-  const count = reader.count(17)
-  if (count > MEMBERS_MAX) reader.fail('too many leases')
+  const count = reader.count(2)
+  if (count > 2 * MEMBERS_MAX) reader.fail('too many leases')
   const leases: LeaseLeft[] = []
-  for (let i = 0; i < count; i++) leases.push({ holder: readId(reader), ms: reader.varint() })
+  for (let i = 0; i < count; i++) leases.push({ holder: readOptionalId(reader), ms: reader.varint() })
   return leases
 }
 

@@ -1,10 +1,11 @@
 import type { Message } from '../core/messages.ts'
+import { denials } from '../core/messages.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { encodeGroup } from './group.ts'
 import {
-  DIGEST_BYTES_MAX, readAddresses, readChunk, readFounding, readGroup, readGroups, readLeases, readName, readOutline,
-  readProposed, readRows, readWrites, writeAddresses, writeChunk, writeFounding, writeGroups, writeLeases, writeName,
-  writeOutline, writeRows, writeWrites
+  DIGEST_BYTES_MAX, readAddresses, readChunk, readDenial, readFounding, readGroup, readGroups, readJoining, readLeases, readName,
+  readOutline, readProposed, readRemovals, readRows, readWrites, writeAddresses, writeChunk, writeFounding, writeGroups, writeJoining,
+  writeLeases, writeName, writeOutline, writeRemovals, writeRows, writeWrites
 } from './message-parts.ts'
 import { readId, readOptionalView, readSortedIds, readView, writeId, writeIds, writeOptionalView, writeView } from './view.ts'
 
@@ -29,6 +30,7 @@ const types = {
   accepted: 0x06,
   lead: 0x07,
   view: 0x08,
+  deny: 0x09,
   // Following.
   follow: 0x11,
   sync: 0x12,
@@ -69,16 +71,23 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
       writer.flag(message.fit)
       writer.flag(message.founding !== null)
       if (message.founding !== null) writeFounding(writer, message.founding)
+      writer.flag(message.joining !== null)
+      if (message.joining !== null) writeJoining(writer, message.joining)
+      writeRemovals(writer, message.removing)
+      writeIds(writer, message.recovering)
       break
     case 'propose':
       writer.varint(message.epoch)
+      writer.varint(message.known)
       writeId(writer, message.cluster)
       writeIds(writer, message.members)
       writeIds(writer, message.without)
+      writer.flag(message.recover)
       break
     case 'promise':
       writer.varint(message.epoch)
       writeOptionalView(writer, message.accepted)
+      writer.varint(message.known)
       writer.varint(message.installed)
       writer.flag(message.intact)
       writer.flag(message.complete)
@@ -101,9 +110,14 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
       writeView(writer, message.view)
       writer.varint(message.waitMs)
       break
+    case 'deny':
+      writeId(writer, message.id)
+      writer.u8(denials[message.why])
+      break
     case 'follow':
       writer.varint(message.epoch)
       writeOutline(writer, message.outline)
+      writer.flag(message.intact)
       break
     case 'sync':
       writer.varint(message.epoch)
@@ -212,15 +226,19 @@ function readMessage (reader: ByteReader): WireMessage {
         minConsensus: reader.varint(),
         caughtUp: reader.flag(),
         fit: reader.flag(),
-        founding: reader.flag() ? readFounding(reader) : null
+        founding: reader.flag() ? readFounding(reader) : null,
+        joining: reader.flag() ? readJoining(reader) : null,
+        removing: readRemovals(reader),
+        recovering: readSortedIds(reader)
       }
     case types.propose:
-      return { type: 'propose', epoch: reader.varint(), cluster: readId(reader), ...readProposed(reader) }
+      return { type: 'propose', epoch: reader.varint(), known: reader.varint(), cluster: readId(reader), ...readProposed(reader), recover: reader.flag() }
     case types.promise:
       return {
         type: 'promise',
         epoch: reader.varint(),
         accepted: readOptionalView(reader),
+        known: reader.varint(),
         installed: reader.varint(),
         intact: reader.flag(),
         complete: reader.flag(),
@@ -241,8 +259,10 @@ function readMessage (reader: ByteReader): WireMessage {
       return { type: 'lead', view: readView(reader), waitMs: reader.varint() }
     case types.view:
       return { type: 'view', view: readView(reader) }
+    case types.deny:
+      return { type: 'deny', id: readId(reader), why: readDenial(reader) }
     case types.follow:
-      return { type: 'follow', epoch: reader.varint(), outline: readOutline(reader) }
+      return { type: 'follow', epoch: reader.varint(), outline: readOutline(reader), intact: reader.flag() }
     case types.sync:
       return { type: 'sync', epoch: reader.varint(), common: reader.varint(), openEnd: reader.varint(), end: reader.varint() }
     case types.prepare:

@@ -4,6 +4,8 @@ import { fromHex, toHex } from './hex.ts'
 
 /** More members than anybody should have; a bound for decoders. */
 export const MEMBERS_MAX = 64
+/** Of a name of up to 64 UTF-16 units. */
+export const NAME_BYTES_MAX = 192
 
 export function writeId (writer: ByteWriter, id: string): void {
   writer.raw(fromHex(id))
@@ -47,6 +49,9 @@ export function writeView (writer: ByteWriter, view: View): void {
   writer.varint(view.epoch)
   writeId(writer, view.cluster)
   writeIds(writer, view.members)
+  writeIds(writer, view.before)
+  writeIds(writer, view.witnesses)
+  for (const name of view.names) writer.text(name)
   writer.varint(view.live.length)
   for (const { id, since } of view.live) {
     writer.u8(view.members.indexOf(id))
@@ -62,6 +67,9 @@ export function readView (reader: ByteReader): View {
   const epoch = reader.varint()
   const cluster = readId(reader)
   const members = readSortedIds(reader)
+  const before = readSortedIds(reader)
+  const witnesses = readSortedIds(reader)
+  const names = members.map(() => reader.text(NAME_BYTES_MAX))
   const live = readLive(reader, epoch, members)
   const coordinator = readId(reader)
   const coordinatorStart = reader.varint()
@@ -69,9 +77,9 @@ export function readView (reader: ByteReader): View {
   const leaseFree = reader.flag()
 
   if (epoch === 0 || !live.some(({ id }) => id === coordinator)) reader.fail('invalid view')
-  if (seeder !== '' && !members.includes(seeder)) reader.fail('a seeder that is no member')
+  if (!witnesses.every(id => members.includes(id)) || live.some(({ id }) => witnesses.includes(id))) reader.fail('invalid witnesses')
   if (leaseFree && live.length < members.length) reader.fail('free of leases without a member')
-  return { epoch, cluster, members, live, coordinator, coordinatorStart, seeder: seeder === '' ? null : seeder, leaseFree }
+  return { epoch, cluster, members, before, witnesses, names, live, coordinator, coordinatorStart, seeder: seeder === '' ? null : seeder, leaseFree }
 }
 
 export function writeOptionalView (writer: ByteWriter, view: View | null): void {

@@ -1,6 +1,7 @@
 import type { CoreNode } from './core-cluster.ts'
 import { CoreCluster } from './core-cluster.ts'
-import { since } from '../../lib/core/view.ts'
+import type { View } from '../../lib/core/view.ts'
+import { holders, isQuorum, since } from '../../lib/core/view.ts'
 import { Random } from '../../lib/sim/random.ts'
 
 /** How often what happens, of 1; drawn for each run, so that each kind of trouble also comes alone. */
@@ -12,6 +13,8 @@ interface Weather {
   readonly stalls: number
   readonly jumps: number
   readonly timeouts: number
+  /** Nodes join, leave, are removed and replaced. */
+  readonly changes: number
   /** How many messages and writes to disks are dealt with between two such events, at most. */
   readonly haste: number
 }
@@ -27,13 +30,17 @@ export function coreChaos (seed: number, steps = 1000): { differences: string[],
   const goesOn = random.chance(0.3)
   const names = 'abcde'.slice(0, random.pick(goesOn ? [3, 3, 4, 5] : [1, 2, 3, 3, 3, 4, 5]))
   const memory = !goesOn && random.chance(0.25)
+  // Drawn apart, so that the other runs stay what they are.
+  const fate = new Random(seed ^ 0x5eed)
+  const changes = memory ? 0 : fate.pick([0, 0, 0.01, 0.03])
   const cluster = new CoreCluster(names, {
-    minConsensus: goesOn ? random.below(Math.floor(names.length / 2) + 1) : random.chance(0.2) ? names.length - 1 : random.below(names.length),
-    minConsensusOf: !goesOn && random.chance(0.3) ? Object.fromEntries([...names].map(name => [name, random.below(names.length)])) : {},
+    witnesses: changes > 0 && names.length > 2 && fate.chance(0.3) ? fate.pick([...names]) : '',
+    minConsensus: changes > 0 ? fate.pick([0, Math.min(1, names.length - 1), null]) : goesOn ? random.below(Math.floor(names.length / 2) + 1) : random.chance(0.2) ? names.length - 1 : random.below(names.length),
+    minConsensusOf: changes === 0 && !goesOn && random.chance(0.3) ? Object.fromEntries([...names].map(name => [name, random.below(names.length)])) : {},
     memory,
     failureTimeoutMs: random.pick([100, 200, 1000]),
     logBytesMax: random.pick([500, 500, 5000, 1e9]),
-    originsMax: random.pick([names.length + 1, 16]),
+    originsMax: random.pick([changes > 0 ? 12 : names.length + 1, 16]),
     windowWrites: random.pick([1, 3, 100]),
     groupBytesMax: random.pick([1, 100, 1000]),
     tailBytesMax: random.pick([1, 500, 100_000])
@@ -52,9 +59,10 @@ export function coreChaos (seed: number, steps = 1000): { differences: string[],
     stalls: random.pick([0, 0, 0.005]),
     jumps: random.pick([0, 0, 0.01]),
     timeouts: random.pick([0, 0.02, 0.1, 0.2, 0.2]),
-    haste: random.pick([1, 5, 20])
+    haste: random.pick([1, 5, 20]),
+    changes
   }
-  const chaos = new Chaos(cluster, random, weather, memory)
+  const chaos = new Chaos(cluster, random, fate, weather, memory)
   chaos.run(steps)
   return { differences: goesOn ? chaos.goOn() : chaos.comeToRest(), cluster }
 }
@@ -62,6 +70,8 @@ export function coreChaos (seed: number, steps = 1000): { differences: string[],
 class Chaos {
   readonly #cluster: CoreCluster
   readonly #random: Random
+  /** Of changes of the members. */
+  readonly #fate: Random
   readonly #weather: Weather
   readonly #memory: boolean
   /** One side of a partition; empty if there is none. */
@@ -69,8 +79,9 @@ class Chaos {
   #pausedAt = new Map<CoreNode, number>()
   #writes = 0
 
-  constructor (cluster: CoreCluster, random: Random, weather: Weather, memory: boolean) {
+  constructor (cluster: CoreCluster, random: Random, fate: Random, weather: Weather, memory: boolean) {
     this.#cluster = cluster
+    this.#fate = fate
     this.#random = random
     this.#weather = weather
     this.#memory = memory
@@ -81,26 +92,53 @@ class Chaos {
   }
 
   comeToRest (): string[] {
-    this.#mend(this.#cluster.nodes)
+    this.#mend(this.#present)
+    // Whoever has asked may have crashed since.
+    for (const { name } of this.#present) for (const node of this.#cluster.nodes) if (node.gone) this.#cluster.remove(name, node.name, true)
     return this.#settle(this.#cluster.nodes)
+  }
+
+  /** Those of whom anything is expected. */
+  get #present (): CoreNode[] {
+    return this.#cluster.nodes.filter(({ gone }) => !gone)
   }
 
   /** All but a bare majority are gone, suddenly. Nothing is asked where none of these is sure to hold everything. */
   goOn (): string[] {
-    const { nodes } = this.#cluster
     const random = this.#random
-    const count = Math.floor(nodes.length / 2) + 1
-    const choices = Array.from({ length: 20 }, () => [...nodes].sort(() => random.next() - 0.5).slice(0, count))
-    const survivors = choices.find(some => some.some(node => this.#survives(node)))
-    if (survivors === undefined || nodes.some(({ disk }) => disk.view === null)) return this.comeToRest()
+    const nodes = this.#present
+    const views = this.#views()
+    const newest = views[0]
+    const choices = Array.from({ length: 20 }, () => [...nodes].sort(() => random.next() - 0.5))
+      .map(order => order.slice(0, [...order.keys()].find(i => this.#isEnough(order.slice(0, i + 1))) ?? 0).length + 1)
+    const [shortest] = choices.sort((a, b) => a - b)
+    const survivors = Array.from({ length: 20 }, () => [...nodes].sort(() => random.next() - 0.5).slice(0, shortest)).find(some => this.#isEnough(some))
+    const asked = Math.max(...nodes.map(({ core }) => core?.minConsensus ?? 0))
+    const isLeaving = nodes.some(({ core }) => (core?.removing.length ?? 0) > 0)
+    if (isLeaving || newest === undefined || survivors === undefined || nodes.some(({ disk, witness, joins }) => disk.view === null && !witness && joins === null) ||
+      views.some(({ leaseFree }) => leaseFree) || survivors.filter(({ id }) => holders(newest).includes(id)).length <= asked) return this.comeToRest()
 
-    for (const node of nodes) if (!survivors.includes(node) && node.core !== null) this.#cluster.crash(node.name)
+    for (const node of this.#cluster.nodes) if (!survivors.includes(node) && node.core !== null) this.#cluster.crash(node.name)
     this.#mend(survivors)
     const differences = this.#settle(survivors)
     if (differences.length > 0) return differences
     this.#cluster.counts.remnants++
-    const writes = survivors.map(({ name }) => this.#cluster.write(name, 'y', `last of ${name}`))
-    return this.#settle(survivors).concat(writes.filter(({ settlement }) => settlement?.outcome !== 'committed').map(({ value }) => `${value} is not committed`))
+    const left = survivors.filter(({ gone, witness }) => !gone && !witness)
+    const writes = left.map(({ name }) => this.#cluster.write(name, 'y', `last of ${name}`))
+    return this.#settle(left).concat(writes.filter(({ settlement }) => settlement?.outcome !== 'committed').map(({ value }) => `${value} is not committed`))
+  }
+
+  /** These can go on by themselves, whatever the newest view is. */
+  #isEnough (some: CoreNode[]): boolean {
+    return this.#views().every(view => isQuorum(some.map(({ id }) => id), view, false)) && some.some(node => this.#survives(node))
+  }
+
+  /** All that may be the newest, the newest first. */
+  #views (): View[] {
+    const { nodes } = this.#cluster
+    const installed = Math.max(...nodes.map(({ disk }) => disk.view?.epoch ?? 0))
+    const views = nodes.flatMap(({ disk, core, persists }) => [disk.view, disk.accepted, core?.known ?? null, ...persists.map(({ persist }) => persist.accepted)])
+    return views.filter(view => view !== null).filter(({ epoch }) => epoch >= installed).sort((a, b) => b.epoch - a.epoch)
   }
 
   #settle (among: CoreNode[]): string[] {
@@ -109,11 +147,7 @@ class Chaos {
 
   /** It was live without a break in each view that may be the newest. */
   #survives (node: CoreNode): boolean {
-    const { nodes } = this.#cluster
-    const installed = Math.max(...nodes.map(({ disk }) => disk.view?.epoch ?? 0))
-    const views = nodes.flatMap(({ disk, core, persists }) => [disk.view, disk.accepted, core?.known ?? null, ...persists.map(({ persist }) => persist.accepted)])
-    return node.disk.copy === null && views.every(view => {
-      if (view === null || view.epoch < installed) return true
+    return node.disk.copy === null && this.#views().every(view => {
       const from = since(view, node.id)
       return from !== null && (node.disk.view?.epoch ?? 0) >= from
     })
@@ -124,9 +158,11 @@ class Chaos {
     const cluster = this.#cluster
     const random = this.#random
     const other = random.pick(cluster.nodes)
+    if (node.gone && node.core === null) return
+    if (this.#fate.chance(this.#weather.changes)) this.#change()
 
     if (random.chance(0.1)) {
-      if (node.core !== null) cluster.write(node.name, random.pick(['x', 'y', 'z']), `v${++this.#writes}`, random.pick([5, 50, 1000, 1e6]))
+      if (node.core !== null && !node.witness) cluster.write(node.name, random.pick(['x', 'y', 'z']), `v${++this.#writes}`, random.pick([5, 50, 1000, 1e6]))
     } else if (random.chance(crashes)) this.#crash(node)
     else if (random.chance(crashes * 3)) {
       if (node.core === null) this.#start(node)
@@ -147,6 +183,36 @@ class Chaos {
     else if (random.chance(jumps) && pauses === 0) node.wallOffset += random.pick([-10_000, -200, 200, 10_000])
     else if (random.chance(timeouts)) cluster.tick(random.pick([5, 20, 50, 50, 200]))
     else this.#go(1 + random.below(haste))
+  }
+
+  #change (): void {
+    const cluster = this.#cluster
+    const fate = this.#fate
+    const { nodes } = cluster
+    const up = nodes.filter(({ core, gone }) => core !== null && !gone)
+    const member = up.length === 0 ? null : fate.pick(up)
+    if (fate.chance(0.4)) {
+      if (nodes.length >= 9) return
+      // Some come for another, which is gone for good.
+      const down = nodes.filter(node => node.core === null && !node.witness && this.#canSpare(node))
+      const replaced = down.length > 0 && fate.chance(0.5) ? fate.pick(down) : null
+      if (replaced !== null) replaced.gone = true
+      cluster.join(String.fromCharCode('a'.charCodeAt(0) + nodes.length), { witness: replaced === null && fate.chance(0.15), replaces: replaced?.id ?? '' })
+      this.#separate()
+    } else if (member !== null && fate.chance(0.5)) {
+      cluster.remove(member.name, member.name)
+    } else if (member !== null) {
+      const other = fate.pick(nodes)
+      if (other.gone || other === member) return
+      const force = other.core === null && this.#canSpare(other) && fate.chance(0.3)
+      if (force) other.gone = true
+      cluster.remove(member.name, other.name, force)
+    }
+  }
+
+  /** It can be gone for good, and nothing is lost. */
+  #canSpare (node: CoreNode): boolean {
+    return !node.gone && node.disk.view !== null && this.#isEnough(this.#present.filter(other => other !== node))
   }
 
   #go (steps: number): void {
@@ -177,9 +243,7 @@ class Chaos {
   #mayLose (victim: CoreNode): boolean {
     if (!this.#memory) return true
     const { nodes } = this.#cluster
-    const installed = Math.max(...nodes.map(({ disk }) => disk.view?.epoch ?? 0))
-    const views = nodes.flatMap(({ disk, core, persists }) => [disk.view, disk.accepted, core?.known ?? null, ...persists.map(({ persist }) => persist.accepted)])
-    return views.every(view => view === null || view.epoch < installed || nodes.some(node => {
+    return this.#views().every(view => nodes.some(node => {
       const from = since(view, node.id)
       const intact = node.core === null ? node.disk.intact : node.core.intact
       return node !== victim && intact && from !== null && (node.disk.view?.epoch ?? 0) >= from && node.disk.copy === null
@@ -187,6 +251,7 @@ class Chaos {
   }
 
   #start (node: CoreNode): void {
+    if (node.gone) return
     this.#cluster.start(node.name)
     this.#separate()
   }
@@ -236,7 +301,7 @@ class Chaos {
     for (const node of nodes) {
       node.stalled = false
       this.#resume(node)
-      if (node.core === null) this.#cluster.start(node.name)
+      if (node.core === null && !node.gone) this.#cluster.start(node.name)
     }
     this.#side = ''
     this.#heal()

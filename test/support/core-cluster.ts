@@ -12,7 +12,8 @@ import { CoreDisk, bytes, text } from './core-disk.ts'
 export { bytes, text }
 
 export interface ClusterOptions {
-  minConsensus?: number
+  /** Null: all other members. Default: all other nodes that there are at the beginning. */
+  minConsensus?: number | null
   /** By name, where nodes differ. */
   minConsensusOf?: Record<string, number>
   /** Groups are not synced. */
@@ -23,6 +24,16 @@ export interface ClusterOptions {
   windowWrites?: number
   groupBytesMax?: number
   tailBytesMax?: number
+  /** The names of those that only vote. */
+  witnesses?: string
+}
+
+/** What a node that joins later says of itself. */
+export interface JoinOptions {
+  witness?: boolean
+  /** The name of a node that is gone for good. */
+  replaces?: string
+  overwrite?: boolean
 }
 
 export class CoreNode {
@@ -45,6 +56,13 @@ export class CoreNode {
   /** The process does not run; what happens to it meanwhile, it finds later. */
   paused = false
   missed: Input[] = []
+  /** It founds nothing. */
+  joins: JoinOptions | null = null
+  witness = false
+  /** It has left, or was removed, or is gone for good: nobody expects anything of it. */
+  gone = false
+  /** What was refused to it. */
+  denied: string[] = []
 
   constructor (name: string) {
     this.name = name
@@ -76,10 +94,11 @@ export class CoreCluster {
   /** What was applied at each position, by whoever was first. */
   readonly order = new Map<number, string>()
   /** What the run has gone through. */
-  readonly counts = { views: 0, admissions: 0, exclusions: 0, copies: 0, truncations: 0, cuts: 0, losses: 0, leases: 0, remnants: 0 }
+  readonly counts = { views: 0, admissions: 0, exclusions: 0, copies: 0, truncations: 0, cuts: 0, losses: 0, leases: 0, remnants: 0, joins: 0, leaves: 0, moves: 0 }
   /** Directions "a>b" in which nothing arrives, although there is a session. */
   readonly frozen = new Set<string>()
   readonly #options: ClusterOptions
+  readonly #founders: readonly CoreNode[]
   /** Messages under way, by direction "a>b"; a direction exists while there is a session. */
   readonly #lines = new Map<string, Message[]>()
   /** The epoch of each position that was applied anywhere, and the position of each value. */
@@ -92,7 +111,30 @@ export class CoreCluster {
 
   constructor (names: string, options: ClusterOptions = {}) {
     this.nodes = [...names].map(name => new CoreNode(name))
+    this.#founders = [...this.nodes]
     this.#options = options
+    for (const node of this.nodes) node.witness = options.witnesses?.includes(node.name) === true
+  }
+
+  /** One more node, which knows all others and founds nothing. */
+  join (name: string, options: JoinOptions = {}): CoreNode {
+    const node = new CoreNode(name)
+    node.joins = options
+    node.witness = options.witness === true
+    this.nodes.push(node)
+    this.start(name)
+    return node
+  }
+
+  /** `name` asks that a member be removed: itself, if it wants to leave. */
+  remove (name: string, other: string, force = false): void {
+    this.#say(`${name} asks to remove ${other}${force ? ' by force' : ''}`)
+    this.#input(this.node(name), { type: 'remove', id: this.node(other).id, force, wanted: true })
+  }
+
+  /** `name` is told that these alone go on as a new cluster. */
+  recover (name: string, names: string): void {
+    this.#input(this.node(name), { type: 'recover', members: [...names].map(other => this.node(other).id).sort(), cluster: `d${String(this.transcript.length).padStart(31, '0')}` })
   }
 
   node (name: string): CoreNode {
@@ -119,8 +161,16 @@ export class CoreCluster {
     const config: CoreConfig = {
       self: node.id,
       start: node.disk.start,
-      freshCluster: 'c'.repeat(31) + node.name.charCodeAt(0) % 10,
+      freshCluster: `${'c'.repeat(30)}${node.name.charCodeAt(0) % 10}${node.disk.start % 10}`,
       minConsensus: this.#minConsensus(name),
+      name,
+      witness: node.witness,
+      mayFound: node.joins === null,
+      founders: 0,
+      cluster: '',
+      overwrite: node.joins?.overwrite === true,
+      replaces: node.joins?.replaces ?? '',
+      handsOver: true,
       originsMax: this.#options.originsMax ?? 16,
       groupBytesMax: this.#options.groupBytesMax ?? 1000,
       tailBytesMax: this.#options.tailBytesMax ?? 100_000,
@@ -136,9 +186,9 @@ export class CoreCluster {
       withdrawMs: 10
     }
     this.#say(`${name} starts (${node.disk.start})`)
-    node.core = new Core(config, node.disk.recovered(), this.nodes.length - 1, this.#clock(node), this.#wall(node))
+    node.core = new Core(config, node.disk.recovered(), node.joins === null ? this.#founders.length - 1 : 0, this.#clock(node), this.#wall(node))
     for (const other of this.nodes) if (other !== node && other.core !== null) this.connect(name, other.name)
-    this.#input(node, { type: 'peers', required: this.nodes.filter(other => other !== node).map(other => other.id), unresolved: 0 })
+    this.#input(node, { type: 'peers', required: node.joins === null ? this.#founders.filter(other => other !== node).map(other => other.id) : [], unresolved: 0 })
   }
 
   /**
@@ -272,12 +322,14 @@ export class CoreCluster {
 
   /** Runs, and lets time pass, until there is nothing wrong among these nodes. Returns what is wrong in the end. */
   settle (choose: (steps: Step[]) => Step = steps => steps[0] as Step, among = this.nodes): string[] {
+    // Some may leave on the way.
+    const differences = (): string[] => this.differences(among.filter(({ gone }) => !gone))
     for (let i = 0; i < 2000; i++) {
       this.run(() => false, choose)
-      if (this.steps().length === 0 && this.differences(among).length === 0) return []
+      if (this.steps().length === 0 && differences().length === 0) return []
       this.tick(50)
     }
-    return this.differences(among)
+    return differences()
   }
 
   /** The same for nodes by name, which are to get on without the others. */
@@ -304,9 +356,10 @@ export class CoreCluster {
   /** Of these nodes, every replica and every log is the same, and everything is applied. */
   differences (among = this.nodes): string[] {
     const found: string[] = []
-    const [first, ...others] = among
+    const [first, ...others] = [...among].sort((a, b) => Number(a.witness) - Number(b.witness))
     const base = Math.max(...among.map(({ disk }) => disk.base.position))
     for (const node of others) {
+      if (node.witness) continue
       for (const what of ['entries', 'data', 'rows', 'applied'] as const) {
         const [ours, theirs] = [node, first as CoreNode].map(({ disk }) => show(what === 'entries' ? disk.entriesAfter(base) : disk[what]))
         if (ours !== theirs) found.push(`${what} of ${node.name}: ${ours}; of ${first?.name}: ${theirs}`)
@@ -356,6 +409,9 @@ export class CoreCluster {
 
   #onOpened (view: View): void {
     const before = this.#opened?.live ?? view.live
+    const members = this.#opened?.members ?? view.members
+    this.counts.joins += view.members.filter(id => !members.includes(id)).length
+    if (this.#opened !== null && this.#opened.coordinator !== view.coordinator && isLive(view, this.#opened.coordinator)) this.counts.moves++
     this.counts.views++
     this.counts.admissions += view.live.filter(({ id }) => !before.some(member => member.id === id)).length
     this.counts.exclusions += before.filter(({ id }) => !isLive(view, id)).length
@@ -431,6 +487,18 @@ export class CoreCluster {
         // Of the data as they are now.
         case 'digest': node.work.push({ ...effect, data: show(node.disk.data) } as Effect & { type: 'digest' }); break
         case 'diverged': throw new Error(`${node.name} differs at ${effect.position}`)
+        case 'denied':
+          this.#say(`${node.name} is denied ${this.#nameOf(effect.id)}: ${effect.why}`)
+          node.denied.push(effect.why)
+          // It fails.
+          if (effect.id === node.id && node.core.joining !== null) node.gone = true
+          break
+        case 'refused': node.denied.push(effect.why); break
+        case 'removed':
+          this.#say(`${node.name} is removed`)
+          this.counts.leaves++
+          node.gone = true
+          break
         case 'conflict': node.conflicts.push(effect.why); break
         case 'changed': this.#say(`${node.name} ${node.core.ready ? 'ready' : 'not ready'}`); break
         case 'send': this.#lines.get(`${node.name}>${this.#nameOf(effect.to)}`)?.push(effect.message); break
@@ -455,7 +523,7 @@ export class CoreCluster {
     this.#visible = Math.max(this.#visible, position)
     const holders = this.nodes.filter(({ disk }) => disk.holds(position, this.#epochs.get(position) ?? 0)).map(({ name }) => name)
     // What was on enough disks may have been lost since.
-    if (holders.length <= this.#minConsensus(node.name) && this.#options.memory !== true) throw new Error(`${value} of ${node.name} is acknowledged, and only ${holders.join('')} hold it`)
+    if (holders.length <= (this.#minConsensus(node.name) ?? 0) && this.#options.memory !== true) throw new Error(`${value} of ${node.name} is acknowledged, and only ${holders.join('')} hold it`)
   }
 
   /** Whoever answers reads at this moment has everything that anybody may have seen before. */
@@ -468,8 +536,9 @@ export class CoreCluster {
     }
   }
 
-  #minConsensus (name: string): number {
-    return this.#options.minConsensusOf?.[name] ?? this.#options.minConsensus ?? this.nodes.length - 1
+  #minConsensus (name: string): number | null {
+    const { minConsensusOf, minConsensus } = this.#options
+    return minConsensusOf?.[name] ?? (minConsensus === undefined ? this.#founders.length - 1 : minConsensus)
   }
 
   #clock (node: CoreNode): number {

@@ -1,104 +1,9 @@
 import tape from 'tape'
-import type { AgreementHost } from '../../../lib/core/agreement.ts'
-import { Agreement, EPOCHS_AHEAD_MAX } from '../../../lib/core/agreement.ts'
-import type { Message, PromiseMessage, StatusMessage } from '../../../lib/core/messages.ts'
-import type { View, Vow } from '../../../lib/core/view.ts'
+import { EPOCHS_AHEAD_MAX } from '../../../lib/core/agreement.ts'
+import type { View } from '../../../lib/core/view.ts'
+import { FakeHost, members, view } from './agreement-host.ts'
 
 const timeout = 30_000
-const members = ['a', 'b', 'c']
-
-function view (epoch: number, coordinator = 'a', live = 'abc'): View {
-  return {
-    epoch,
-    cluster: 'k',
-    members,
-    live: [...live].map(id => ({ id, since: 1 })),
-    coordinator,
-    coordinatorStart: 1,
-    seeder: null,
-    leaseFree: false
-  }
-}
-
-/** Node a, of which the test is the disk, the others and the clock. The view of epoch 4 is known, and led by b. */
-class FakeHost implements AgreementHost {
-  readonly self = 'a'
-  readonly start = 1
-  now = 0
-  vow: Vow = { epoch: 4, to: 'b', members }
-  known: View | null = view(4, 'b')
-  accepted: View = view(4, 'b')
-  readonly founding = { required: [], unresolved: 0, data: '', vowed: [] }
-  minConsensus = 1
-  caughtUp = false
-  fit = true
-  leads = false
-  stalled: string[] = []
-  lost: string[] = []
-  accused = false
-  /** Steps that are on their way to the disk. */
-  readonly disk: Array<() => void> = []
-  readonly opened: View[] = []
-  readonly agreement: Agreement
-  #sent: Array<readonly [string, Message]> = []
-
-  constructor () {
-    this.agreement = new Agreement(this, 'fresh', 1000, 0)
-  }
-
-  get testimony (): Omit<PromiseMessage, 'type' | 'epoch'> {
-    return { accepted: this.accepted, installed: 4, intact: true, complete: true, caughtUp: false, minConsensus: 1, end: { position: 10, epoch: 4 }, base: 0, committed: 10, leases: [] }
-  }
-
-  /** To oneself, too: it is the test that hands it back. */
-  send (to: string, message: Message): void { this.#sent.push([to, message]) }
-  emit (): void {}
-  persist (): void { throw new Error('what is persisted has a call of its own') }
-
-  promise (vow: Vow, then: () => void): void {
-    this.vow = vow
-    this.disk.push(then)
-  }
-
-  accept (accepted: View, then: () => void): void {
-    this.accepted = accepted
-    this.disk.push(then)
-  }
-
-  open (opened: View): void { this.opened.push(opened) }
-  learn (learned: View): void { this.known = learned }
-  onConflict (): void { throw new Error('no data differ here') }
-
-  connect (...ids: string[]): this {
-    for (const id of ids) this.agreement.onUp(id, 1)
-    for (const id of ids) this.agreement.onStatus(id, this.status())
-    this.sent()
-    return this
-  }
-
-  status (more: Partial<StatusMessage> = {}): StatusMessage {
-    return { type: 'status', promised: 4, view: view(4, 'b'), installed: 4, connected: members, minConsensus: 1, caughtUp: false, fit: true, founding: null, ...more }
-  }
-
-  propose (from: string, epoch: number, more: Partial<Message & { type: 'propose' }> = {}): void {
-    this.agreement.onPropose(from, { type: 'propose', epoch, cluster: 'k', members, without: [], ...more })
-  }
-
-  promiseOf (epoch: number, more: Partial<PromiseMessage> = {}): PromiseMessage {
-    return { type: 'promise', epoch, ...this.testimony, ...more }
-  }
-
-  /** What was sent since, without statuses, in short. */
-  sent (): string[] {
-    const lines = this.#sent.map(([to, message]) => `${to} ${message.type}${'view' in message && message.view !== null ? ` ${message.view.epoch}` : 'epoch' in message ? ` ${message.epoch}` : ''}`)
-    this.#sent = []
-    return lines.filter(line => !/ status/.test(line))
-  }
-
-  views (): View[] {
-    return this.#sent.flatMap(([, message]) => message.type === 'accept' ? [message.view] : [])
-  }
-}
 
 tape('as an acceptor', { timeout }, async (t) => {
   let host = new FakeHost().connect('b', 'c')
@@ -118,9 +23,9 @@ tape('as an acceptor', { timeout }, async (t) => {
 
   host.agreement.onAccept('b', { type: 'accept', view: view(6, 'b') })
   host.agreement.onAccept('b', { type: 'accept', view: view(7, 'b') })
-  t.same([host.disk.length, host.accepted.epoch], [0, 4], 'a view is accepted in the epoch promised only, and from whom it was promised to')
+  t.same([host.disk.length, host.accepted?.epoch], [0, 4], 'a view is accepted in the epoch promised only, and from whom it was promised to')
   host.agreement.onAccept('c', { type: 'accept', view: view(7, 'b') })
-  t.same([host.accepted.epoch, host.sent()], [7, []], 'what is accepted is not told before it is durable')
+  t.same([host.accepted?.epoch, host.sent()], [7, []], 'what is accepted is not told before it is durable')
   host.disk.shift()?.()
   t.same(host.sent(), ['c accepted 7'])
 
@@ -134,7 +39,8 @@ tape('as an acceptor', { timeout }, async (t) => {
     ['an epoch of before', () => { host.propose('b', 4) }],
     ['an epoch that nobody can have reached', () => { host.propose('b', 5 + EPOCHS_AHEAD_MAX) }],
     ['somebody who is no member', () => { host.propose('d', 5) }],
-    ['other members', () => { host.propose('b', 5, { members: ['a', 'b'] }) }],
+    ['somebody who knows an older view', () => { host.propose('b', 5, { known: 3 }) }],
+    ['somebody who knows a newer view', () => { host.propose('b', 5, { known: 5 }) }],
     ['another cluster', () => { host.propose('b', 5, { cluster: 'other' }) }],
     ['without somebody that is as well connected as the proposer', () => { host.propose('c', 5, { without: ['b'] }) }]
   ]
@@ -215,7 +121,7 @@ tape('as a proposer', { timeout }, async (t) => {
 tape('a coordinator goes on without a member that is connected and does not keep up', { timeout }, async (t) => {
   const host = new FakeHost()
   host.known = host.accepted = view(4, 'a')
-  host.vow = { epoch: 4, to: 'a', members }
+  host.vow = { epoch: 4, to: 'a', members, cluster: 'k' }
   host.leads = true
   for (const id of 'bc') {
     host.agreement.onUp(id, 1)
@@ -243,6 +149,10 @@ tape('a coordinator goes on without a member that is connected and does not keep
   // b has promised an epoch that led to nothing, and cannot acknowledge what is of this one.
   host.sent()
   host.agreement.onStatus('b', host.status({ view: host.known, promised: 6 }))
+  t.same(host.sent(), [], 'whoever asked for that promise gets time')
+  host.now += 1000
+  for (const id of 'bc') host.agreement.onHeard(id)
+  host.agreement.evaluate()
   t.same(host.sent(), ['b propose 7', 'c propose 7'], 'a view that is needed anyway is proposed to all')
   for (const id of 'bca') host.agreement.onPromise(id, host.promiseOf(7, { accepted: host.known }))
   t.same(host.views()[0]?.live.map(({ id }) => id), ['a', 'b', 'c'])
@@ -253,7 +163,7 @@ tape('a coordinator goes on without a member that it cannot serve', { timeout },
     const host = new FakeHost()
     host.minConsensus = leaseFree ? 2 : 1
     host.known = host.accepted = { ...view(4, 'a'), leaseFree }
-    host.vow = { epoch: 4, to: 'a', members }
+    host.vow = { epoch: 4, to: 'a', members, cluster: 'k' }
     host.leads = true
     for (const id of 'bc') host.agreement.onUp(id, 1)
     for (const id of 'bc') host.agreement.onStatus(id, host.status({ view: host.known, minConsensus: host.minConsensus }))

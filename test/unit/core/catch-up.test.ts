@@ -21,6 +21,7 @@ class FakeHost implements CatchUpHost {
   applied = 2
   atRest = true
   isPromised = false
+  mustCopy = false
   copy: CopyState | null = null
   sources: readonly string[] = ['b', 'c']
   log: string[] = []
@@ -335,11 +336,25 @@ tape('a copy that was interrupted goes on where it was, with whatever source', {
 tape('what a copy has is never of an earlier state than a chunk of it', { timeout }, async (t) => {
   const { host, catchUp } = copying('k', 9)
   catchUp.onFetched('b', fetched(2, 2))
-  t.deepEqual(host.take(), ['commit 2', 'b: fetch 2, '], 'what is lacking is fetched first')
+  t.deepEqual(host.take(), ['commit 2'], 'a source that has nothing new is not asked again at once')
+  catchUp.go()
+  t.deepEqual(host.take(), ['b: fetch 2, '], 'what is lacking is fetched first')
   const { host: other, catchUp: second } = copying('k', 2)
   second.onFetched('b', fetched(2, 2))
   second.onChunk('b', chunk('k', null, 1))
   t.deepEqual(other.take().slice(-1), ['restore after \'k\', high 2'], 'high never falls')
+})
+
+tape('who has joined begins with a copy, whatever its log is', { timeout }, async (t) => {
+  const { host, catchUp } = setUp({ mustCopy: true })
+  t.deepEqual(host.take(), ['b: copy all at 2'])
+  for (const change of [{ atRest: false }, { isPromised: true }]) {
+    const other = setUp({ mustCopy: true, ...change })
+    t.deepEqual(other.host.take(), [], `not while ${Object.keys(change)[0]} is ${String(Object.values(change)[0])}`)
+  }
+  host.mustCopy = false
+  catchUp.onSnapshot('b', { type: 'snapshot', base: { position: 9, epoch: 2 }, seeded: true, rows: [] })
+  t.deepEqual(host.take().slice(0, 1), ['reset 9'])
 })
 
 tape('a copy that falls behind the log of its source begins anew', { timeout }, async (t) => {

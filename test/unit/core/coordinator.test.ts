@@ -7,20 +7,11 @@ import { emptyLog } from '../../../lib/core/entry.ts'
 import { LogTail } from '../../../lib/core/log-tail.ts'
 import type { Message } from '../../../lib/core/messages.ts'
 import { OriginTable } from '../../../lib/core/origins.ts'
-import type { View } from '../../../lib/core/view.ts'
+import { viewOf } from '../../support/core-parts.ts'
 
 const timeout = 30_000
 const limits: CoordinatorLimits = { groupBytesMax: 1000, tailBytesMax: 1000, incomingMax: 10, incomingBytesMax: 1000, bodyBytesMax: 1000 }
-const view: View = {
-  epoch: 2,
-  cluster: 'k',
-  members: ['a', 'b', 'c'],
-  live: ['a', 'b', 'c'].map(id => ({ id, since: 1 })),
-  coordinator: 'a',
-  coordinatorStart: 1,
-  seeder: null,
-  leaseFree: false
-}
+const view = viewOf({ epoch: 2 })
 
 class FakeHost implements CoordinatorHost {
   readonly self = 'a'
@@ -48,7 +39,7 @@ class FakeHost implements CoordinatorHost {
     const coordinator = new Coordinator(this, view, new OriginTable(10, []), true, waitUntil, limits)
     for (const id of ['b', 'c']) {
       coordinator.onUp(id)
-      coordinator.onFollow(id, { base: 0, runs: [] })
+      coordinator.onFollow(id, { base: 0, runs: [] }, true, 0)
       coordinator.onAck(id, 0, true)
     }
     return coordinator
@@ -114,7 +105,7 @@ tape('who needs what this log does not have any more is lost', { timeout }, asyn
   const comeBack = (committed: number): void => {
     coordinator.onDown('c')
     coordinator.onUp('c')
-    coordinator.onFollow('c', { base: committed, runs: [] })
+    coordinator.onFollow('c', { base: committed, runs: [] }, false, 0)
   }
   comeBack(0)
   t.same(coordinator.lost, ['c'])
@@ -122,6 +113,28 @@ tape('who needs what this log does not have any more is lost', { timeout }, asyn
   comeBack(1)
   t.same(coordinator.lost, [])
   t.same(host.sent.map(([, { type }]) => type), ['view', 'view', 'sync'])
+})
+
+tape('who has forgotten what it has acknowledged is lost, and told why', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const coordinator = host.lead()
+  make(coordinator, 'a')
+  make(coordinator, 'b')
+  for (const id of ['b', 'c']) coordinator.onAck(id, 2, true)
+  const comeBack = (end: number, intact: boolean, applied: number): string[] => {
+    coordinator.onDown('c')
+    coordinator.onUp('c')
+    host.sent.length = 0
+    coordinator.onFollow('c', { base: 0, runs: end === 0 ? [] : [{ position: end, epoch: 2 }] }, intact, applied)
+    return host.sent.map(([to, message]) => `${to} ${message.type}${message.type === 'deny' ? ` ${message.id} ${message.why}` : ''}`)
+  }
+  t.same(comeBack(1, true, 0), ['c deny c stale'], 'it has voted for 2')
+  t.same(coordinator.lost, ['c'])
+  t.same(comeBack(2, true, 0), ['c sync'], 'and now it has it')
+  t.same(coordinator.lost, [])
+  t.same(comeBack(2, true, 3), ['c deny c stale'], 'it had applied 3')
+  t.same(comeBack(2, true, 2), ['c sync'])
+  t.same(comeBack(1, false, 2).includes('c deny c stale'), false, 'who says that a crash may have taken it has not lied')
 })
 
 tape('who owes an acknowledgement for too long is stalled', { timeout }, async (t) => {
@@ -140,7 +153,7 @@ tape('who owes an acknowledgement for too long is stalled', { timeout }, async (
 
   coordinator.onDown('c')
   coordinator.onUp('c')
-  coordinator.onFollow('c', { base: 0, runs: [] })
+  coordinator.onFollow('c', { base: 0, runs: [] }, true, 0)
   t.same(coordinator.stalled(1000), ['c'], 'coming and going is no way to keep up')
   coordinator.forgive()
   t.same(coordinator.stalled(1000), [], 'what came while this process did not run may be unread')

@@ -1,17 +1,18 @@
 import tape from 'tape'
-import { decideFounding } from '../../../lib/core/founding.ts'
+import { decideFounding, mayFound } from '../../../lib/core/founding.ts'
 import type { FounderStatement } from '../../../lib/core/founding.ts'
 import { CoreCluster } from '../../support/core-cluster.ts'
+import { foundingOf } from '../../support/core-parts.ts'
 
 function founder (statement: Partial<FounderStatement> = {}): FounderStatement {
-  return { minConsensus: 2, required: [], unresolved: 0, connected: ['a', 'b', 'c', 'd'], data: '', vowed: [], ...statement }
+  return { ...foundingOf(), minConsensus: 2, connected: ['a', 'b', 'c', 'd'], ...statement }
 }
 
 tape('founders wait until every configured peer has answered', { timeout: 30_000 }, async (t) => {
   const full = { a: founder({ required: ['b', 'c'] }), b: founder({ required: ['a', 'c'] }), c: founder({ required: ['a', 'b'] }) }
   const decide = (statements: Record<string, FounderStatement>): unknown => decideFounding('a', new Map(Object.entries(statements)))
 
-  t.deepEqual(decide(full), { found: true, members: ['a', 'b', 'c'], seeder: null })
+  t.deepEqual(decide(full), { found: true, members: ['a', 'b', 'c'], witnesses: [], names: ['', '', ''], seeder: null })
   t.match(JSON.stringify(decide({ ...full, b: founder({ unresolved: 1 }) })), /waiting for other founders/)
   t.match(JSON.stringify(decide({ ...full, a: founder({ unresolved: 1 }) })), /waiting for configured peers/)
   t.match(JSON.stringify(decide({ a: founder(), b: founder() })), /waiting for 2 other nodes \(minConsensus\), of which 1 are there/)
@@ -25,14 +26,14 @@ tape('a stranger whose conditions are not met holds up nobody', { timeout: 30_00
     ['b', founder({ minConsensus: 1, required: ['a'] })],
     ['d', founder({ minConsensus: 2, required: ['a'], unresolved: 1 })]
   ])
-  t.deepEqual(decideFounding('a', statements), { found: true, members: ['a', 'b'], seeder: null })
+  t.deepEqual(decideFounding('a', statements), { found: true, members: ['a', 'b'], witnesses: [], names: ['', ''], seeder: null })
 })
 
 tape('a late joiner that knows one peer is a founder; the first waits for as many as it asks for', { timeout: 30_000 }, async (t) => {
   const first = founder({ minConsensus: 2 })
   const joiner = founder({ minConsensus: 2, required: ['a'] })
   t.notOk(decideFounding('a', new Map([['a', first], ['b', joiner]])).found)
-  t.deepEqual(decideFounding('a', new Map([['a', first], ['b', joiner], ['c', joiner]])), { found: true, members: ['a', 'b', 'c'], seeder: null })
+  t.deepEqual(decideFounding('a', new Map([['a', first], ['b', joiner], ['c', joiner]])), { found: true, members: ['a', 'b', 'c'], witnesses: [], names: ['', '', ''], seeder: null })
 })
 
 tape('data of founders: one seeds, equal ones stay, different ones are refused', { timeout: 30_000 }, async (t) => {
@@ -45,6 +46,40 @@ tape('data of founders: one seeds, equal ones stay, different ones are refused',
   t.equal(decide('', '11', '11'), 'b')
   t.equal(decide('11', '11', '11'), null)
   t.equal(decide('11', '22', ''), 'conflict')
+})
+
+tape('names of founders differ, and one of them at least holds the data', { timeout: 30_000 }, async (t) => {
+  const decide = (...own: Array<Partial<FounderStatement>>): unknown => decideFounding('a', new Map(own.map((more, i) => ['abc'[i] as string, founder(more)])))
+  t.deepEqual(decide({ name: 'x' }, { name: 'y', witness: true }, {}), { found: true, members: ['a', 'b', 'c'], witnesses: ['b'], names: ['x', 'y', ''], seeder: null })
+  t.deepEqual(decide({ name: 'x' }, {}, { name: 'x' }), { found: false, conflict: true, why: "two founding nodes have the name 'x'" })
+  t.match(JSON.stringify(decide({ witness: true }, { witness: true }, { witness: true })), /waiting for a member that is no witness/)
+
+  const seeder = (...own: Array<Partial<FounderStatement>>): unknown => (decide(...own) as { seeder?: unknown }).seeder
+  t.equal(seeder({ data: '11' }, { data: '11' }, { witness: true }), null, 'all that hold data hold the same')
+  t.equal(seeder({ data: '11' }, {}, { witness: true }), 'a')
+})
+
+tape('so many founders as were asked for', { timeout: 30_000 }, async (t) => {
+  const decide = (founders: number): unknown => decideFounding('a', new Map(['a', 'b', 'c'].map(id => [id, founder({ minConsensus: 0, founders: id === 'b' ? founders : 0 })])))
+  t.match(JSON.stringify(decide(3)), /"found":true/)
+  t.match(JSON.stringify(decide(4)), /"found":true,"members":\["a","c"\]/, 'b waits for one more, and holds up nobody')
+  const own = decideFounding('a', new Map([['a', founder({ minConsensus: 0, founders: 2 })]]))
+  t.match(JSON.stringify(own), /waiting for 2 founders, of which 1 are there/)
+})
+
+tape('whether a node agrees to found', { timeout: 30_000 }, async (t) => {
+  const may = (members: string, more: Partial<FounderStatement> = {}, up = 'bcd'): boolean =>
+    mayFound([...members], { self: 'a', founding: founder(more), minConsensus: more.minConsensus ?? 1 }, id => up.includes(id))
+  t.ok(may('abc'))
+  t.notOk(may('bc'), 'without itself')
+  t.notOk(may('a'), 'with fewer than its minConsensus asks for')
+  t.notOk(may('abc', { founders: 4 }), 'with fewer founders than it asks for')
+  t.notOk(may('abc', { required: ['d'] }), 'without one of its peers')
+  t.notOk(may('abc', { unresolved: 1 }), 'before all of them have answered')
+  t.notOk(may('abc', {}, 'b'), 'before it is connected with each')
+  t.ok(may('abc', { vowed: ['a', 'b', 'c'], unresolved: 1, founders: 9 }, ''), 'bound is bound')
+  t.notOk(may('ab', { vowed: ['a', 'b', 'c'] }))
+  t.notOk(mayFound(['a', 'b'], { self: 'a', founding: null, minConsensus: 0 }, () => true), 'one that founds nothing')
 })
 
 tape('a founder whose data are different is told, and no cluster forms', { timeout: 30_000 }, async (t) => {

@@ -4,19 +4,11 @@ import { LEASE_MS, longer } from '../../../lib/core/leases.ts'
 import type { Message } from '../../../lib/core/messages.ts'
 import type { View, Vow } from '../../../lib/core/view.ts'
 import { noVow } from '../../../lib/core/view.ts'
+import { liveOf, viewOf } from '../../support/core-parts.ts'
 
 const timeout = 30_000
 
-const view: View = {
-  epoch: 3,
-  cluster: 'c',
-  members: ['a', 'b', 'c'],
-  live: [{ id: 'a', since: 1 }, { id: 'b', since: 1 }],
-  coordinator: 'a',
-  coordinatorStart: 1,
-  seeder: null,
-  leaseFree: false
-}
+const view = viewOf({ epoch: 3, live: liveOf('ab') })
 
 /** Node a, connected with b and c, at a time that the test sets. */
 class FakeHost {
@@ -80,7 +72,7 @@ tape('a grant is remembered, and not given below the promise', { timeout }, asyn
   host.now = 10_000
   const beats = new Heartbeats(host, 1000)
   host.now += 10_000
-  const left = (): string[] => beats.leases.left(['b', 'c'], host.now).map(({ holder, ms }) => `${holder} ${ms}`)
+  const left = (): string[] => beats.leases.left(host.now).map(({ holder, ms }) => `${holder} ${ms}`)
   beats.onHeartbeat('b', { type: 'heartbeat', epoch: 0, sent: 5, applied: 0 })
   beats.onHeartbeat('b', { type: 'heartbeat', epoch: 2, sent: 5, applied: 0 })
   t.deepEqual(host.take(), [])

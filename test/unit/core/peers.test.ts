@@ -1,20 +1,14 @@
 import tape from 'tape'
-import type { StatusMessage } from '../../../lib/core/messages.ts'
 import { Peers } from '../../../lib/core/peers.ts'
+import { statusOf } from '../../support/core-parts.ts'
 
 const timeout = 30_000
-
-function status (more: Partial<StatusMessage> = {}): StatusMessage {
-  return {
-    type: 'status', promised: 1, view: null, installed: 0, connected: [], minConsensus: 1, caughtUp: false, fit: true, founding: null, ...more
-  }
-}
 
 /** 'b' is connected since 0, in its second start; silence is 100 ms. */
 function peers (): Peers {
   const made = new Peers(100, 0)
   made.onUp('b', 2, 0)
-  made.onStatus('b', status())
+  made.onStatus('b', statusOf())
   return made
 }
 
@@ -24,11 +18,11 @@ tape('a peer is reachable while it is connected, fit and heard of', { timeout },
   t.notOk(known.isReachable('b', 100), 'silent')
   known.onHeard('b', 50)
   t.ok(known.isReachable('b', 149))
-  known.onStatus('b', status({ fit: false }))
+  known.onStatus('b', statusOf({ fit: false }))
   t.notOk(known.isReachable('b', 60), 'not fit')
   known.onUp('c', 1, 0)
   t.notOk(known.isReachable('c', 0), 'has not said a word')
-  known.onStatus('c', status())
+  known.onStatus('c', statusOf())
   t.ok(known.isReachable('c', 0))
   known.onDown('c')
   t.notOk(known.isReachable('c', 0), 'not connected')
@@ -48,7 +42,7 @@ tape('it is gone when it was silent for too long, whether there is a session or 
 
 tape('the last word of a peer that stops outlives its session', { timeout }, async (t) => {
   const known = peers()
-  known.onStatus('b', status({ fit: false }))
+  known.onStatus('b', statusOf({ fit: false }))
   t.ok(known.isGone('b', 1), 'nobody waits for its silence')
   known.onDown('b')
   t.ok(known.isGone('b', 2))
@@ -94,11 +88,11 @@ tape('sessions and starts', { timeout }, async (t) => {
 tape('two members are connected if both say so', { timeout }, async (t) => {
   const known = peers()
   known.onUp('c', 1, 0)
-  known.onStatus('b', status({ connected: ['c', 'self'] }))
-  known.onStatus('c', status({ connected: ['self'] }))
+  known.onStatus('b', statusOf({ connected: ['c', 'self'] }))
+  known.onStatus('c', statusOf({ connected: ['self'] }))
   t.notOk(known.areConnected('b', 'c', 'self'))
   t.ok(known.areConnected('self', 'b', 'self'))
-  known.onStatus('c', status({ connected: ['b'] }))
+  known.onStatus('c', statusOf({ connected: ['b'] }))
   t.ok(known.areConnected('b', 'c', 'self'))
   t.notOk(known.areConnected('self', 'c', 'self'), 'c does not know of the session yet')
 

@@ -22,6 +22,7 @@ class FakeHost {
   atRest = true
   seeded = true
   complete = true
+  settledData = true
   sent: Array<readonly [string, Message]> = []
   effects: Effect[] = []
 

@@ -1,54 +1,33 @@
 import tape from 'tape'
 import type { PromiseMessage } from '../../../lib/core/messages.ts'
-import type { Candidacy, Succession } from '../../../lib/core/succession.ts'
+import type { Candidacy, FoundingView, Succession } from '../../../lib/core/succession.ts'
 import { isSurvivor, succeed } from '../../../lib/core/succession.ts'
 import type { View } from '../../../lib/core/view.ts'
+import { promiseOf, viewOf } from '../../support/core-parts.ts'
 
 const timeout = 30_000
 
-/** A view of a, b and c in which `live` are live since the epochs given. */
+/** A view of a, b and c, unless it says otherwise, in which `live` are live since the epochs given. */
 function view (epoch: number, live: Record<string, number>, more: Partial<View> = {}): View {
-  return {
-    epoch,
-    cluster: 'old',
-    members: ['a', 'b', 'c'],
-    live: Object.entries(live).map(([id, since]) => ({ id, since })),
-    coordinator: Object.keys(live)[0] as string,
-    coordinatorStart: 1,
-    seeder: null,
-    leaseFree: false,
-    ...more
-  }
+  return viewOf({ epoch, cluster: 'old', live: Object.entries(live).map(([id, since]) => ({ id, since })), ...more })
 }
 
 const three = view(4, { a: 1, b: 1, c: 3 })
 
 /** A promise of a member that has installed the view that it reports, and lacks nothing. */
 function promise (more: Partial<PromiseMessage> = {}): PromiseMessage {
-  const accepted = more.accepted === undefined ? three : more.accepted
-  return {
-    type: 'promise',
-    epoch: 9,
-    accepted,
-    installed: accepted?.epoch ?? 0,
-    intact: true,
-    complete: true,
-    caughtUp: false,
-    minConsensus: 1,
-    end: { position: 10, epoch: 4 },
-    base: 0,
-    committed: 10,
-    leases: [],
-    ...more
-  }
+  return promiseOf({ accepted: three, ...more })
 }
+
+const founding: FoundingView = { cluster: 'fresh', members: ['a', 'b', 'c'], witnesses: [], names: ['', '', ''], seeder: null }
 
 function run (promises: Record<string, PromiseMessage>, more: Partial<Candidacy> = {}): Succession {
   return succeed({
     epoch: 9,
-    members: ['a', 'b', 'c'],
-    cluster: 'fresh',
-    seeder: null,
+    founding: null,
+    change: null,
+    recovery: null,
+    preferred: null,
     without: [],
     promises: new Map(Object.entries(promises)),
     starts: new Map(Object.keys(promises).map((id, i) => [id, i + 11])),
@@ -77,15 +56,15 @@ tape('a view needs the promises of a majority', { timeout }, async (t) => {
   t.deepEqual(live(made({ a: promise(), b: promise() })), { a: 1, b: 1 })
   // Half of an even number is none.
   const four = view(4, { a: 1, b: 1, c: 1, d: 1 }, { members: ['a', 'b', 'c', 'd'] })
-  const more = { members: four.members }
-  t.match(refused({ a: promise({ accepted: four }), b: promise({ accepted: four }) }, more), /majority/)
-  t.equal(made({ a: promise({ accepted: four }), b: promise({ accepted: four }), c: promise({ accepted: four }) }, more).live.length, 3)
+  t.match(refused({ a: promise({ accepted: four }), b: promise({ accepted: four }) }), /majority/)
+  t.equal(made({ a: promise({ accepted: four }), b: promise({ accepted: four }), c: promise({ accepted: four }) }).live.length, 3)
 })
 
 tape('the first view, and one after a view free of leases, need the promises of all', { timeout }, async (t) => {
   const none = promise({ accepted: null, end: { position: 0, epoch: 0 } })
-  t.match(refused({ a: none, b: none }), /waiting for members to connect/)
-  t.deepEqual(live(made({ a: none, b: none, c: none })), { a: 9, b: 9, c: 9 })
+  t.match(refused({ a: none, b: none }, { founding }), /waiting for a majority/)
+  t.deepEqual(live(made({ a: none, b: none, c: none }, { founding })), { a: 9, b: 9, c: 9 })
+  t.match(refused({ a: none, b: none, c: none }), /waiting for other founders/, 'whoever founds nothing makes no first view')
 
   const free = promise({ accepted: { ...three, leaseFree: true } })
   t.match(refused({ a: free, b: free }), /waiting for members to connect/)
@@ -190,16 +169,17 @@ tape('it waits for the leases of those who have not promised, and for the longes
   t.equal(wait({ b: promise({ leases }), c: promise() }), 600)
 })
 
-tape('cluster, members and seeder are those of the predecessor', { timeout }, async (t) => {
-  const seeded = promise({ accepted: { ...three, seeder: 'b' } })
-  const next = made({ a: seeded, b: seeded }, { seeder: 'a' })
+tape('cluster, members, names and seeder are those of the predecessor', { timeout }, async (t) => {
+  const seeded = promise({ accepted: { ...three, seeder: 'b', names: ['one', '', 'three'] } })
+  const next = made({ a: seeded, b: seeded }, { founding: { ...founding, seeder: 'a' } })
   t.equal(next.cluster, 'old')
   t.equal(next.seeder, 'b')
-  t.deepEqual(next.members, ['a', 'b', 'c'])
-  t.equal(made({ a: promise(), b: promise() }, { seeder: 'a' }).seeder, null)
+  t.deepEqual([next.members, next.names], [['a', 'b', 'c'], ['one', '', 'three']])
+  t.equal(made({ a: promise(), b: promise() }, { founding: { ...founding, seeder: 'a' } }).seeder, null)
 
   const none = promise({ accepted: null })
-  const first = made({ a: none, b: none, c: none }, { seeder: 'a' })
+  const first = made({ a: none, b: none, c: none }, { founding: { ...founding, seeder: 'a', names: ['x', 'y', 'z'] } })
   t.equal(first.cluster, 'fresh')
   t.equal(first.seeder, 'a')
+  t.deepEqual([first.before, first.names], [['a', 'b', 'c'], ['x', 'y', 'z']])
 })

@@ -21,14 +21,17 @@ export interface Member {
   readonly address: Address
 }
 
+/** Who can be dialled. */
+type Callee = Pick<Member, 'db' | 'replicator' | 'address'>
+
 /** Connections within this process, over addresses of the form `127.0.0.1:<number>`. */
 export class Switchboard {
-  readonly #members = new Map<number, Member>()
+  readonly #members = new Map<number, Callee>()
   readonly #refused = new Set<string>()
   readonly #streams = new Map<Duplex, [from: number, to: number]>()
 
   /** Who answers at its address from here on. */
-  add (member: Member): void {
+  add (member: Callee): void {
     this.#members.set(member.address.port, member)
   }
 

@@ -5,13 +5,15 @@ import { readFrame } from '../../../lib/inbox.ts'
 import type { Entry, Group, MemberId } from '../../../lib/core/entry.ts'
 import { skipReasons } from '../../../lib/core/entry.ts'
 import type { SkipReason } from '../../../lib/core/entry.ts'
-import type { Founding, LogOutline, SubmittedWrite } from '../../../lib/core/messages.ts'
+import type { Denial, Founding, Joining, LogOutline, Removal, SubmittedWrite } from '../../../lib/core/messages.ts'
+import { denials } from '../../../lib/core/messages.ts'
 import type { View } from '../../../lib/core/view.ts'
 import { ByteWriter, compareBytes, WireError } from '../../../lib/wire/bytes.ts'
 import type { WireMessage } from '../../../lib/wire/messages.ts'
 import { readMessages, writeMessage } from '../../../lib/wire/messages.ts'
 import type { Operation } from '../../../lib/wire/operations.ts'
 import { encodeOperations } from '../../../lib/wire/operations.ts'
+import { foundingOf, joiningOf, promiseOf, statusOf, viewOf } from '../../support/core-parts.ts'
 
 const timeout = { timeout: 60_000 }
 
@@ -26,20 +28,33 @@ const sortedIds = fc.uniqueArray(id, { maxLength: 5 }).map((all) => all.sort())
 const digest = fc.constantFrom('', '0123456789abcdef', 'f'.repeat(64))
 const name = fc.oneof(fc.constant({ position: 0, epoch: 0 }), fc.record({ position: positive, epoch: positive }))
 
+// Of people, so with whatever letters they have.
+const title = fc.string({ maxLength: 64, unit: 'grapheme' }).filter(text => text.length <= 64)
+
 const view: fc.Arbitrary<View> = fc.record({
   epoch: positive,
   cluster: id,
+  before: sortedIds,
   members: fc.uniqueArray(id, { minLength: 1, maxLength: 7 }).map((all) => all.sort()),
   coordinatorStart: integer
 }).chain(({ members, ...rest }) => fc.record({
+  names: fc.tuple(...members.map(() => title)),
   live: fc.subarray(members, { minLength: 1 }).chain((live) => fc.tuple(...live.map((id) => fc.record({ id: fc.constant(id), since: fc.integer({ min: 1, max: rest.epoch }) })))),
-  seeder: fc.option(fc.constantFrom(...members)),
+  // It may have left.
+  seeder: fc.option(fc.oneof(id, fc.constantFrom(...members))),
   free: fc.boolean()
-}).chain(({ live, seeder, free }) => fc.constantFrom(...live.map(({ id }) => id)).map((coordinator) => ({
-  ...rest, members, live, coordinator, seeder, leaseFree: free && live.length === members.length
+}).chain(({ names, live, seeder, free }) => fc.record({
+  witnesses: fc.subarray(members.filter((id) => !live.some((member) => member.id === id))),
+  coordinator: fc.constantFrom(...live.map(({ id }) => id))
+}).map((more) => ({
+  ...rest, ...more, members, names, live, seeder, leaseFree: free && live.length === members.length
 }))))
 
-const founding: fc.Arbitrary<Founding> = fc.record({ required: ids, unresolved: integer, data: digest, vowed: ids })
+const founding: fc.Arbitrary<Founding> = fc.record({
+  name: title, witness: fc.boolean(), founders: integer, required: ids, unresolved: integer, data: digest, vowed: ids
+})
+const joining: fc.Arbitrary<Joining> = fc.record({ name: title, witness: fc.boolean(), replaces: fc.oneof(title, id) })
+const removal: fc.Arbitrary<Removal> = fc.record({ id, force: fc.boolean() })
 
 const outline: fc.Arbitrary<LogOutline> = fc.record({
   base: integer.map((base) => Math.min(base, 2 ** 50)),
@@ -110,14 +125,18 @@ const arbitraries: Arbitraries = {
     minConsensus: integer,
     caughtUp: fc.boolean(),
     fit: fc.boolean(),
-    founding: fc.option(founding)
+    founding: fc.option(founding),
+    joining: fc.option(joining),
+    removing: fc.array(removal, { maxLength: 4 }),
+    recovering: sortedIds
   }),
-  propose: fc.record({ epoch: integer, cluster: id, members: sortedIds }).chain((rest) =>
+  propose: fc.record({ epoch: integer, known: integer, cluster: id, members: sortedIds, recover: fc.boolean() }).chain((rest) =>
     fc.subarray(rest.members).map((without) => ({ type: 'propose', ...rest, without }))),
   promise: fc.record({
     type: fc.constant('promise'),
     epoch: integer,
     accepted: fc.option(view),
+    known: integer,
     installed: integer,
     intact: fc.boolean(),
     complete: fc.boolean(),
@@ -126,14 +145,15 @@ const arbitraries: Arbitraries = {
     end: name,
     base: integer,
     committed: integer,
-    leases: fc.array(fc.record({ holder: id, ms: integer }), { maxLength: 4 })
+    leases: fc.array(fc.record({ holder: fc.oneof(id, fc.constant('')), ms: integer }), { maxLength: 4 })
   }),
   refuse: fc.record({ type: fc.constant('refuse'), epoch: integer }),
   accept: fc.record({ type: fc.constant('accept'), view }),
   accepted: fc.record({ type: fc.constant('accepted'), epoch: integer }),
   lead: fc.record({ type: fc.constant('lead'), view, waitMs: integer }),
   view: fc.record({ type: fc.constant('view'), view }),
-  follow: fc.record({ type: fc.constant('follow'), epoch: integer, outline }),
+  deny: fc.record({ type: fc.constant('deny'), id, why: fc.constantFrom(...Object.keys(denials) as Denial[]) }),
+  follow: fc.record({ type: fc.constant('follow'), epoch: integer, outline, intact: fc.boolean() }),
   sync: fc.record({ type: fc.constant('sync'), epoch: integer, common: integer, openEnd: integer, end: integer }),
   prepare: fc.record({ type: fc.constant('prepare'), epoch: integer, committed: integer, group }),
   ack: fc.record({ type: fc.constant('ack'), epoch: integer, end: integer, installed: fc.boolean() }),
@@ -209,11 +229,10 @@ test('messages: bytes that were changed, or are random, are refused, or are the 
 })
 
 test('messages: lists are bounded', timeout, async (t) => {
-  const status = { type: 'status', promised: 0, view: null, installed: 0, minConsensus: 1, caughtUp: false, fit: true, founding: null } as const
-  const propose = { type: 'propose', epoch: 1, cluster: idOf(1), without: [] } as const
-  const promise = {
-    type: 'promise', epoch: 1, accepted: null, installed: 0, intact: true, complete: true, caughtUp: false, minConsensus: 1, end: { position: 0, epoch: 0 }, base: 0, committed: 0
-  } as const
+  const status = statusOf()
+  const propose = { type: 'propose', epoch: 1, known: 0, cluster: idOf(1), without: [], recover: false } as const
+  const promise = promiseOf({ accepted: null })
+  const named = (length: number): View => viewOf({ cluster: idOf(9), members: [idOf(1)], names: ['x'.repeat(length)] })
   const many = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
   const skip: Entry = { kind: 'skip', origin: 1, number: 1, reason: 'withdrawn' }
   const row = (id: number) => [id, { node: idOf(1), start: 1, highest: 0, last: id }] as const
@@ -221,7 +240,15 @@ test('messages: lists are bounded', timeout, async (t) => {
   const bounds: Array<[string, number, (count: number) => WireMessage]> = [
     ['sessions', 64, (count) => ({ ...status, connected: many(count).map(idOf) })],
     ['members', 64, (count) => ({ ...propose, members: many(count).map(idOf) })],
-    ['leases', 64, (count) => ({ ...promise, leases: many(count).map((i) => ({ holder: idOf(i), ms: i })) })],
+    ['leases', 128, (count) => ({ ...promise, leases: many(count).map((i) => ({ holder: idOf(i), ms: i })) })],
+    ['removals', 64, (count) => ({ ...status, removing: many(count).map((i) => ({ id: idOf(i), force: true })) })],
+    ['survivors', 64, (count) => ({ ...status, recovering: many(count).map(idOf) })],
+    ['members of a view', 64, (count) => ({ type: 'view', view: viewOf({ cluster: idOf(9), members: many(count).map(idOf), before: [] }) })],
+    ['members before a view', 64, (count) => ({ type: 'view', view: { ...named(0), before: many(count).map(idOf) } })],
+    ['bytes of a name', 192, (count) => ({ type: 'view', view: named(count) })],
+    ['bytes of the name of a founder', 192, (count) => ({ ...status, founding: foundingOf({ name: 'x'.repeat(count) }) })],
+    ['bytes of the name of who joins', 192, (count) => ({ ...status, joining: joiningOf({ name: 'x'.repeat(count) }) })],
+    ['bytes of the name of who is replaced', 192, (count) => ({ ...status, joining: joiningOf({ replaces: 'x'.repeat(count) }) })],
     ['runs', 4096, (count) => ({ type: 'fetch', outline: { base: 0, runs: many(count).map((i) => ({ position: i, epoch: i })) } })],
     ['groups', 10_000, (count) => ({ type: 'fetched', common: 0, committed: count, truncated: false, groups: many(count).map((first) => ({ epoch: 1, first, entries: [skip] })) })],
     ['origins', 1024, (count) => ({ type: 'snapshot', base: { position: count, epoch: 1 }, seeded: false, rows: many(count).map(row) })]
@@ -241,7 +268,8 @@ test('messages: a count beyond the end of the frame is refused', timeout, async 
     ['origins', [0x44, 0, 0, 0]],
     ['entries', [0x45, 0, 0, 0]],
     ['a key', [0x43, 1]],
-    ['a digest', [0x48, 0]]
+    ['a digest', [0x48, 0]],
+    ['members', [0x02, 1, 0, ...new Array<number>(16).fill(1)]]
   ]
   for (const [what, head] of heads) t.throws(() => readMessages(Uint8Array.from([...head, ...huge])), WireError, what)
 })

@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs'
 import tape from 'tape'
 import type { Group, SkipReason } from '../../../lib/core/entry.ts'
 import { skipReasons } from '../../../lib/core/entry.ts'
-import type { SubmissionKind } from '../../../lib/core/messages.ts'
-import { submissionKinds } from '../../../lib/core/messages.ts'
+import type { Denial, SubmissionKind } from '../../../lib/core/messages.ts'
+import { denials, submissionKinds } from '../../../lib/core/messages.ts'
 import { isReserved } from '../../../lib/store/keys.ts'
 import {
-  acceptedKey, appliedKey, baseKey, copyKey, decodeApplied, decodeBase, decodeCopy, decodeIdentity, decodeIntact, decodeRow,
-  decodeView, decodeVow, encodeApplied, encodeBase, encodeCopy, encodeIdentity, encodeIntact, encodeRow, encodeView,
-  encodeVow, identityKey, intactKey, logKey, numberOf, originKey, viewKey, vowKey
+  acceptedKey, addressesKey, appliedKey, baseKey, copyKey, decodeAddresses, decodeApplied, decodeBase, decodeCopy,
+  decodeIdentity, decodeMark, decodeRow, decodeSighting, decodeView, decodeVow, encodeAddresses, encodeApplied,
+  encodeBase, encodeCopy, encodeIdentity, encodeMark, encodeRow, encodeSighting, encodeView, encodeVow, identityKey,
+  intactKey, logKey, numberOf, originKey, peerOf, sightingKey, staleKey, viewKey, vowKey
 } from '../../../lib/store/layout.ts'
 import { ByteReader, ByteWriter, WireError } from '../../../lib/wire/bytes.ts'
 import { crc32c } from '../../../lib/wire/crc32c.ts'
@@ -111,12 +112,12 @@ const streamCodec: Codec = {
   }
 }
 
-const intactCodec: Codec = {
+const markCodec: Codec = {
   decode (bytes) {
-    decodeIntact(bytes)
+    decodeMark(bytes)
     return true
   },
-  encode: encodeIntact
+  encode: encodeMark
 }
 
 const codecs: Record<string, Codec> = {
@@ -136,7 +137,10 @@ const codecs: Record<string, Codec> = {
   origin: { decode: decodeRow, encode: encodeRow },
   base: { decode: decodeBase, encode: encodeBase },
   copy: { decode: decodeCopy, encode: encodeCopy },
-  intact: intactCodec
+  intact: markCodec,
+  sighting: { decode: decodeSighting, encode: encodeSighting },
+  addresses: { decode: decodeAddresses, encode: encodeAddresses },
+  stale: markCodec
 }
 
 const used = new Set<string>()
@@ -164,7 +168,7 @@ tape('vectors: every kind and every type of message has one', { timeout: 30_000 
   const { vectors } = readVectors<VectorFile>('messages')
   const types = new Set(vectors.flatMap(({ value }) => (value as WireMessage[]).map(({ type }) => type)))
   const all: Array<WireMessage['type']> = [
-    'status', 'propose', 'promise', 'refuse', 'accept', 'accepted', 'lead', 'view', 'follow', 'sync', 'prepare', 'ack', 'commit',
+    'status', 'propose', 'promise', 'refuse', 'accept', 'accepted', 'lead', 'view', 'deny', 'follow', 'sync', 'prepare', 'ack', 'commit',
     'open', 'submit', 'withdraw', 'heartbeat', 'grant', 'fetch', 'fetched', 'copy', 'snapshot', 'chunk', 'verify', 'verifying',
     'digest', 'addresses'
   ]
@@ -173,6 +177,9 @@ tape('vectors: every kind and every type of message has one', { timeout: 30_000 
   const messages = vectors.flatMap(({ value }) => value as WireMessage[])
   const submitted = new Set(messages.flatMap(message => message.type === 'submit' ? message.writes.map(({ kind }) => kind) : []))
   for (const kind of Object.keys(submissionKinds) as SubmissionKind[]) t.ok(submitted.has(kind), `a submission of kind ${kind}`)
+
+  const denied = new Set(messages.flatMap(message => message.type === 'deny' ? [message.why] : []))
+  for (const why of Object.keys(denials) as Denial[]) t.ok(denied.has(why), `a denial because of ${why}`)
 
   const entries = readVectors<VectorFile>('groups').vectors.flatMap(({ value }) => (value as Group).entries)
   const skipped = new Set(entries.flatMap(entry => entry.kind === 'skip' ? [entry.reason] : []))
@@ -200,7 +207,10 @@ tape('vectors: keys of the store', { timeout: 30_000 }, async (t) => {
     accepted: acceptedKey,
     base: baseKey,
     copy: copyKey,
-    intact: intactKey
+    intact: intactKey,
+    sighting: sightingKey('0b'.padStart(32, '0')),
+    addresses: addressesKey,
+    stale: staleKey
   }
 
   for (const { kind, number, hex } of vectors) {
@@ -208,6 +218,7 @@ tape('vectors: keys of the store', { timeout: 30_000 }, async (t) => {
     t.equal(toHex(key ?? new Uint8Array(0)), hex, `${kind} ${number ?? ''}`)
     t.ok(isReserved(fromHex(hex)), 'lies in the reserved key space')
     if (number !== null) t.equal(numberOf(fromHex(hex)), number, 'and tells its number')
+    if (kind === 'sighting') t.equal(peerOf(fromHex(hex)), '0b'.padStart(32, '0'), 'and tells its id')
   }
   const keys = vectors.map(({ hex }) => hex)
   t.deepEqual(keys, [...keys].sort(), 'in key order')

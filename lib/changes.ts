@@ -1,0 +1,208 @@
+import type { Core } from './core/core.ts'
+import type { Input } from './core/effects.ts'
+import type { MemberId } from './core/entry.ts'
+import type { Denial } from './core/messages.ts'
+import { sameMembers } from './core/view.ts'
+import type { Environment, Timer } from './env.ts'
+import type { Outcome } from './errors.ts'
+import { codes, ReplicatorError } from './errors.ts'
+import { toHex } from './wire/hex.ts'
+
+/** The node whose cluster is to change. */
+export interface ChangesHost {
+  readonly id: MemberId
+  readonly core: Core | null
+  readonly failure: ReplicatorError | null
+  readonly stopping: boolean
+  /** How many writes that were called here are not settled. */
+  readonly waiting: number
+}
+
+interface Wish {
+  readonly resolve: () => void
+  readonly reject: (error: ReplicatorError) => void
+  readonly timer: Timer
+}
+
+/** Changes of the members that are called for here: what was asked, until it is done, denied, or has taken too long. */
+export class Changes {
+  /** This node is leaving. */
+  leaving = false
+  readonly #host: ChangesHost
+  readonly #env: Environment
+  readonly #limitMs: number
+  readonly #input: (input: Input) => void
+  readonly #removals = new Map<MemberId, Wish[]>()
+  #recovery: (Wish & { readonly members: readonly MemberId[], readonly from: string }) | null = null
+
+  /** Who waits until no write of this node is waiting. */
+  #settled: Array<() => void> = []
+
+  constructor (host: ChangesHost, env: Environment, limitMs: number, input: (input: Input) => void) {
+    this.#host = host
+    this.#env = env
+    this.#limitMs = limitMs
+    this.#input = input
+  }
+
+  /**
+   * Leaves the cluster: takes no new writes, waits for those that were called before, and has itself removed. If that fails, it
+   * goes on as before.
+   */
+  async leave (force: boolean): Promise<void> {
+    const core = this.#member()
+    if (core.known?.members.length === 1) throw refused('This node is the last of its cluster: close it instead')
+    this.leaving = true
+    try {
+      if (this.#host.waiting > 0) await new Promise<void>(resolve => { this.#settled.push(resolve) })
+      // They also settle where this node stops.
+      this.#assertRunning()
+      await this.#remove(this.#host.id, force)
+    } finally {
+      this.leaving = false
+    }
+  }
+
+  /** `member`: its id or name. Resolves when the cluster goes on without it. */
+  async remove (member: string, force: boolean): Promise<void> {
+    const core = this.#member()
+    const id = idOf(core, member)
+    if (id === this.#host.id) throw refused('A node does not remove itself: let it leave()')
+    if (core.known?.members.includes(id) === true) await this.#remove(id, force)
+    // What is gone is gone; but a name is not known any more then.
+    else if (!/^[0-9a-f]{32}$/.test(id)) throw refused(`There is no member of the name '${member}'`)
+  }
+
+  /** Last resort: these members, named by ids or names, go on as a new cluster. The same has to be called on each of them. */
+  async recover (members: readonly string[]): Promise<void> {
+    const core = this.#member()
+    const { known } = core
+    const ids = [...new Set(members.map(member => idOf(core, member)))].sort()
+    if (known === null || !ids.includes(this.#host.id) || !ids.every(id => known.members.includes(id))) {
+      throw refused('The survivors must be members of the cluster, and this node one of them')
+    }
+    if (ids.every(id => known.witnesses.includes(id))) throw refused('None of the survivors holds the data')
+    if (core.ready && !known.witnesses.includes(this.#host.id)) throw refused('The cluster works: there is nothing to recover')
+    const connected = known.members.find(id => core.connected.includes(id) && !ids.includes(id))
+    if (connected !== undefined) throw refused(`Member ${connected} is connected: it is a survivor, too`)
+    await this.#recover(ids, known.cluster)
+  }
+
+  /** What was asked for may be done: called after each step of the core. */
+  observe (): void {
+    if (this.#host.waiting === 0) for (const resolve of this.#settled.splice(0)) resolve()
+    const known = this.#host.core?.known ?? null
+    if (known === null) return
+    for (const id of [...this.#removals.keys()]) {
+      if (!known.members.includes(id)) for (const { resolve } of this.#take(id)) resolve()
+    }
+    const recovery = this.#recovery
+    if (recovery !== null && known.cluster !== recovery.from && sameMembers(known.members, recovery.members)) {
+      this.#recovery = null
+      recovery.timer.cancel()
+      recovery.resolve()
+    }
+  }
+
+  /** Returns whether anybody has asked for this removal. */
+  onDenied (id: MemberId, why: Denial): boolean {
+    const wishes = this.#take(id)
+    for (const { reject } of wishes) reject(deniedError(why))
+    return wishes.length > 0
+  }
+
+  rejectAll (error: ReplicatorError): void {
+    for (const id of [...this.#removals.keys()]) for (const { reject } of this.#take(id)) reject(error)
+    this.#recovery?.timer.cancel()
+    this.#recovery?.reject(error)
+    this.#recovery = null
+  }
+
+  #remove (id: MemberId, force: boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#env.setTimer(() => {
+        const wishes = this.#take(id)
+        this.#input({ type: 'remove', id, force, wanted: false })
+        for (const { reject } of wishes) reject(new ReplicatorError(codes.timeout, `The member was not removed within ${this.#limitMs} ms. It may still be: see stats().members`))
+      }, this.#limitMs)
+      this.#removals.set(id, [...this.#removals.get(id) ?? [], { resolve, reject, timer }])
+      this.#input({ type: 'remove', id, force, wanted: true })
+    })
+  }
+
+  #recover (members: readonly MemberId[], from: string): Promise<void> {
+    this.#recovery?.timer.cancel()
+    this.#recovery?.reject(refused('recover() was called again'))
+    return new Promise((resolve, reject) => {
+      const timer = this.#env.setTimer(() => {
+        this.#recovery = null
+        this.#input({ type: 'recover', members: [], cluster: '' })
+        reject(new ReplicatorError(codes.timeout, `The survivors have not found together within ${this.#limitMs} ms: recover() has to be called on each of them, with the same members`))
+      }, this.#limitMs)
+      this.#recovery = { members, from, resolve, reject, timer }
+      this.#input({ type: 'recover', members, cluster: toHex(this.#env.randomBytes(16)) })
+    })
+  }
+
+  #member (): Core {
+    this.#assertRunning()
+    const { core, id } = this.#host
+    if (core?.known?.members.includes(id) !== true) throw new ReplicatorError(codes.notMember, 'This node is no member of a cluster yet')
+    return core
+  }
+
+  #assertRunning (): void {
+    const { failure, stopping } = this.#host
+    if (failure !== null) throw failure
+    if (stopping) throw new ReplicatorError(codes.closed, 'The replicator was closed')
+  }
+
+  #take (id: MemberId): Wish[] {
+    const wishes = this.#removals.get(id) ?? []
+    this.#removals.delete(id)
+    for (const { timer } of wishes) timer.cancel()
+    return wishes
+  }
+}
+
+/** Of a member's name or id; or the text itself. */
+function idOf ({ known }: Core, member: string): MemberId {
+  const index = known?.names.indexOf(member) ?? -1
+  return index === -1 ? member : known?.members[index] as MemberId
+}
+
+function refused (message: string): ReplicatorError {
+  return new ReplicatorError(codes.changeRefused, message)
+}
+
+const reasons: Readonly<Record<Denial, string>> = {
+  name: "Another member has the name of this node. If that one is gone for good, take its place with the option 'replaces'; else choose another name",
+  alive: "The member that this node was to replace is alive: let it leave(), or leave the option 'replaces' out",
+  unknown: "There is no member of the name or id that the option 'replaces' gives: leave it out to join beside the others",
+  full: 'The cluster has as many members as there can be',
+  last: 'No live member with the data would be left',
+  consensus: "Fewer members would be left than the minConsensus of one of them asks for: set that lower first, or say 'force'",
+  down: "The member cannot be asked, and in this cluster nobody goes on without anybody: if it is down for good, say 'force'",
+  stale: 'The log of this node lacks what it has acknowledged: an old copy of its disk has been put in place. Delete its database, and let it join as a new node'
+}
+
+export function deniedError (why: Denial): ReplicatorError {
+  const code = why === 'name' ? codes.nameTaken : why === 'stale' ? codes.staleIdentity : codes.changeRefused
+  return new ReplicatorError(code, reasons[why])
+}
+
+export function removedError (): ReplicatorError {
+  return new ReplicatorError(codes.removed, 'This node was removed from its cluster. To let it join again, as a new node, release({ purge: true, force: true }) it, and delete its data')
+}
+
+/** This node cannot belong to the cluster that it has reached. */
+export function reachedError (why: 'hasData' | 'role', isWitness: boolean): ReplicatorError {
+  if (why === 'role') return new ReplicatorError(codes.changeRefused, `This node is ${isWitness ? 'not ' : ''}a witness of its cluster: to change that, let it leave, and join again with an empty database`)
+  return new ReplicatorError(codes.hasData, isWitness
+    ? 'A witness holds no data, and this database has some: give it an empty one'
+    : 'This node has reached a cluster, and its database holds data of its own: join with an empty one, or say overwrite: true, and they are deleted')
+}
+
+export function witnessError (outcome?: Outcome): ReplicatorError {
+  return new ReplicatorError(codes.witness, 'A witness holds no data: read and write on another node', outcome === undefined ? {} : { outcome })
+}

@@ -1,0 +1,310 @@
+import tape from 'tape'
+import { holders } from '../../lib/core/view.ts'
+import { CoreCluster } from '../support/core-cluster.ts'
+import type { CoreNode } from '../support/core-cluster.ts'
+
+// Clusters that change, and who dies at which step of that. Each time, those that are left come to rest as one cluster, with
+// nothing acknowledged lost, and the change is made or not, but not half.
+
+const timeout = 120_000
+
+/** The members of the newest view that a node has learned, in the order of their names. */
+function membersOf (cluster: CoreCluster, name: string): string {
+  const known = cluster.node(name).core?.known
+  return cluster.nodes.filter(({ id }) => known?.members.includes(id) === true).map(({ name }) => name).sort().join('')
+}
+
+/** Those of whom anything is expected. */
+function present (cluster: CoreCluster): CoreNode[] {
+  return cluster.nodes.filter(({ gone }) => !gone)
+}
+
+function founded (names: string, minConsensus: number | null, witnesses = ''): CoreCluster {
+  const cluster = new CoreCluster(names, { minConsensus, witnesses }).startAll()
+  if (cluster.settle().length > 0) throw new Error('it is not founded')
+  cluster.write('a', 'x', 'before')
+  if (cluster.settle().length > 0) throw new Error('it is not ready')
+  return cluster
+}
+
+let rounds = 0
+
+/** Everybody who is there can write, and has what the others have written. */
+function writesOfAll (cluster: CoreCluster): string[] {
+  rounds++
+  const writes = present(cluster).filter(({ witness }) => !witness).map(({ name }) => cluster.write(name, 'x', `round ${rounds} of ${name}`))
+  return cluster.settle(undefined, present(cluster)).concat(writes.filter(({ settlement }) => settlement?.outcome !== 'committed').map(({ value }) => `${value} is not committed`))
+}
+
+for (const minConsensus of [null, 1]) {
+  const kind = minConsensus === null ? 'free of leases' : 'with leases'
+
+  tape(`${kind}: two nodes join at once, and everybody writes`, { timeout }, async (t) => {
+    const cluster = founded('abc', minConsensus)
+    cluster.join('d')
+    cluster.join('e')
+    t.deepEqual(cluster.settle(), [])
+    t.equal(membersOf(cluster, 'a'), 'abcde')
+    t.deepEqual(cluster.node('d').core?.known?.live.length, 5, 'all are live')
+    t.deepEqual(writesOfAll(cluster), [])
+  })
+
+  tape(`${kind}: a participant leaves, and the coordinator`, { timeout }, async (t) => {
+    const cluster = founded('abcd', minConsensus)
+    const leader = cluster.coordinator as CoreNode
+    const other = cluster.nodes.find(node => node !== leader) as CoreNode
+    for (const { name } of [other, leader]) {
+      const before = cluster.write(name, 'x', `last of ${name}`)
+      cluster.run()
+      cluster.remove(name, name)
+      t.deepEqual(cluster.settle(), [])
+      t.ok(cluster.node(name).gone, `${name} has left`)
+      t.equal(before.settlement?.outcome, 'committed')
+      cluster.crash(name)
+      t.deepEqual(writesOfAll(cluster), [])
+    }
+    t.equal(membersOf(cluster, present(cluster)[0]?.name ?? '').length, 2)
+  })
+}
+
+// What can die where.
+
+interface Plan {
+  readonly names: string
+  readonly minConsensus: number | null
+  readonly witnesses?: string
+  readonly begin: (cluster: CoreCluster) => void
+  /** Who dies, by turns. */
+  readonly victims: string
+  /** What the members may be in the end. */
+  readonly ends: readonly string[]
+}
+
+const plans: Record<string, Plan> = {
+  'a join, with leases': { names: 'abc', minConsensus: 1, begin: cluster => { cluster.join('d') }, victims: 'abd', ends: ['abcd'] },
+  'a join, free of leases': { names: 'ab', minConsensus: null, begin: cluster => { cluster.join('d') }, victims: 'abd', ends: ['abd'] },
+  'the join of a witness': { names: 'ab', minConsensus: 0, begin: cluster => { cluster.join('w', { witness: true }) }, victims: 'abw', ends: ['abw'] },
+  // Whoever has died does not remember that it wanted to leave.
+  'a participant leaves': { names: 'abc', minConsensus: 1, begin: cluster => { cluster.remove('b', 'b') }, victims: 'abc', ends: ['ac', 'abc'] },
+  'the coordinator leaves': { names: 'abc', minConsensus: null, begin: cluster => { cluster.remove('a', 'a') }, victims: 'abc', ends: ['bc', 'abc'] },
+  'one joins while one leaves': {
+    names: 'abc',
+    minConsensus: 1,
+    begin: cluster => {
+      cluster.join('d')
+      cluster.remove('b', 'b')
+    },
+    victims: 'abd',
+    ends: ['acd', 'abcd']
+  }
+}
+
+for (const [what, plan] of Object.entries(plans)) {
+  tape(`${what}: whoever dies at whatever step`, { timeout }, async (t) => {
+    const prepare = (): CoreCluster => {
+      const cluster = founded(plan.names, plan.minConsensus, plan.witnesses)
+      cluster.write('b', 'x', 'under way')
+      plan.begin(cluster)
+      return cluster
+    }
+    // The change takes time: an admission, for example, is decided with a tick.
+    const steps = walk(prepare(), Infinity)
+    t.ok(steps > 60, `it takes ${steps} steps`)
+
+    let cases = 0
+    for (let at = 0; at <= steps; at += 5) {
+      for (const victim of plan.victims) {
+        const cluster = prepare()
+        walk(cluster, at)
+        if (cluster.node(victim).gone) continue
+        cluster.crash(victim, at % 3)
+        cluster.run()
+        cluster.start(victim)
+        cases++
+        const problems = cluster.settle().concat(writesOfAll(cluster))
+        const [first] = present(cluster)
+        const members = membersOf(cluster, first?.name ?? '')
+        if (problems.length > 0 || !plan.ends.includes(members)) {
+          t.fail(`${victim} dies at step ${at}: members ${members}; ${problems.join('; ')}\n${cluster.transcript.slice(-200).join('\n')}`)
+          return
+        }
+      }
+    }
+    t.pass(`${cases} deaths`)
+  })
+}
+
+/** Runs so many steps, with time going by when nothing else is to be done, for at most five seconds. Returns how many it were. */
+function walk (cluster: CoreCluster, steps: number): number {
+  let taken = 0
+  for (let ticks = 0; ticks < 100 && taken < steps; ticks++) {
+    for (let next = cluster.steps()[0]; next !== undefined && taken < steps; next = cluster.steps()[0]) {
+      next.run()
+      taken++
+    }
+    cluster.tick(50)
+  }
+  return taken
+}
+
+tape('a dead member is replaced in one step, with and without leases, the coordinator too', { timeout }, async (t) => {
+  for (const minConsensus of [null, 1]) {
+    for (const isLeader of [false, true]) {
+      const cluster = founded('abc', minConsensus)
+      const dead = (isLeader ? cluster.coordinator : cluster.nodes.find(node => node !== cluster.coordinator)) as CoreNode
+      cluster.crash(dead.name)
+      dead.gone = true
+      cluster.join('d', { replaces: dead.name })
+      t.deepEqual(cluster.settle(), [], `${dead.name}, m ${String(minConsensus)}`)
+      t.equal(membersOf(cluster, 'd'), 'abcd'.replace(dead.name, ''))
+      t.deepEqual(writesOfAll(cluster), [])
+    }
+  }
+})
+
+tape('nobody replaces one that lives, or that there is not, or takes its name', { timeout }, async (t) => {
+  const cluster = founded('abc', 1)
+  const impostor = cluster.join('d', { replaces: 'b' })
+  const lost = cluster.join('e', { replaces: 'z' })
+  cluster.pass(5000)
+  t.deepEqual([...new Set(impostor.denied)], ['alive'])
+  t.deepEqual([...new Set(lost.denied)], ['unknown'])
+  t.equal(membersOf(cluster, 'a'), 'abc')
+})
+
+tape('where nobody can be excluded, a dead member is removed only by force', { timeout }, async (t) => {
+  const cluster = founded('abc', null)
+  const dead = cluster.nodes.find(node => node !== cluster.coordinator) as CoreNode
+  const [caller] = cluster.nodes.filter(node => node !== dead && node !== cluster.coordinator)
+  cluster.crash(dead.name)
+  cluster.remove(caller?.name ?? '', dead.name)
+  cluster.pass(3000)
+  t.deepEqual([...new Set(caller?.denied)], ['down'])
+  t.equal(membersOf(cluster, caller?.name ?? ''), 'abc')
+
+  dead.gone = true
+  cluster.remove(caller?.name ?? '', dead.name, true)
+  t.deepEqual(cluster.settle(), [])
+  t.deepEqual(writesOfAll(cluster), [])
+  t.equal(membersOf(cluster, caller?.name ?? '').length, 2)
+})
+
+tape('with leases, a dead member is removed when it has been excluded', { timeout }, async (t) => {
+  const cluster = founded('abc', 1)
+  cluster.crash('c')
+  cluster.remove('b', 'c')
+  cluster.node('c').gone = true
+  cluster.pass(3000)
+  t.deepEqual(cluster.settle(), [])
+  t.equal(membersOf(cluster, 'a'), 'ab')
+  // Whoever was removed while it was away learns of it, and takes no part.
+  cluster.node('c').gone = false
+  cluster.start('c')
+  cluster.pass(1000)
+  t.ok(cluster.node('c').gone, 'it is told')
+  t.deepEqual(writesOfAll(cluster), [])
+})
+
+tape('nobody leaves who is needed', { timeout }, async (t) => {
+  const cluster = founded('ab', 1)
+  cluster.remove('b', 'b')
+  cluster.pass(3000)
+  t.deepEqual([...new Set(cluster.node('b').denied)], ['consensus'])
+  const alone = founded('a', 0)
+  alone.join('w', { witness: true })
+  t.deepEqual(alone.settle(), [])
+  alone.remove('a', 'a', true)
+  alone.pass(3000)
+  t.deepEqual([...new Set(alone.node('a').denied)], ['last'])
+})
+
+tape('two members and a witness survive the loss of each one', { timeout }, async (t) => {
+  for (const victim of 'abw') {
+    const cluster = founded('abw', 0, 'w')
+    t.deepEqual(holders(cluster.node('a').core?.known ?? { members: [], witnesses: [] }).length, 2)
+    cluster.crash(victim)
+    const rest = 'abw'.replace(victim, '')
+    t.deepEqual(cluster.settleAmong(rest), [], `without ${victim}`)
+    const writer = rest.replace('w', '')[0] as string
+    const write = cluster.write(writer, 'x', `without ${victim}`)
+    t.deepEqual(cluster.settleAmong(rest), [])
+    t.equal(write.settlement?.outcome, 'committed')
+    cluster.start(victim)
+    t.deepEqual(cluster.settle(), [], `${victim} is back`)
+  }
+})
+
+tape('the last resort: survivors of a lost majority go on as a new cluster, if each of them is told', { timeout }, async (t) => {
+  const cluster = founded('abcde', 2)
+  const before = cluster.node('a').core?.cluster
+  for (const name of 'cde') {
+    cluster.crash(name)
+    cluster.node(name).gone = true
+  }
+  cluster.pass(3000)
+  t.notOk(cluster.node('a').core?.ready, 'two of five are not enough')
+  const ids = ['a', 'b'].map(name => cluster.node(name).id)
+  cluster.recover('a', 'ab')
+  cluster.pass(3000)
+  t.equal(cluster.node('a').core?.cluster, before, 'one alone decides nothing')
+  cluster.recover('b', 'ab')
+  cluster.pass(3000)
+  t.deepEqual(cluster.node('a').core?.known?.members, ids)
+  t.deepEqual(cluster.node('b').core?.known?.members, ids)
+  t.notEqual(cluster.node('a').core?.cluster, before)
+  t.equal(cluster.node('a').core?.cluster, cluster.node('b').core?.cluster)
+  t.equal(cluster.node('b').disk.data.get('x'), 'before', 'and nothing that they had is lost')
+})
+
+tape('the last resort: one of the survivors dies at whatever step', { timeout }, async (t) => {
+  const prepare = (): CoreCluster => {
+    const cluster = founded('abcde', 1)
+    for (const name of 'cde') {
+      cluster.crash(name)
+      cluster.node(name).gone = true
+    }
+    cluster.pass(3000)
+    cluster.recover('a', 'ab')
+    cluster.recover('b', 'ab')
+    return cluster
+  }
+  const steps = walk(prepare(), Infinity)
+  for (let at = 0; at <= Math.min(steps, 80); at += 3) {
+    for (const victim of 'ab') {
+      const cluster = prepare()
+      walk(cluster, at)
+      cluster.crash(victim, at % 3)
+      cluster.run()
+      cluster.start(victim)
+      // As people would, if nothing happens.
+      for (let i = 0; i < 3 && cluster.differences(present(cluster)).length > 0; i++) {
+        cluster.pass(3000)
+        for (const name of 'ab') if ((cluster.node(name).core?.known?.members.length ?? 0) > 2) cluster.recover(name, 'ab')
+      }
+      const problems = cluster.settle().concat(writesOfAll(cluster))
+      if (problems.length > 0) {
+        t.fail(`${victim} dies at step ${at}: ${problems.join('; ')}\n${cluster.transcript.slice(-200).join('\n')}`)
+        return
+      }
+    }
+  }
+  t.pass(`${steps} steps`)
+})
+
+tape('the coordination goes to where the writes come from, and stays where they come from everywhere', { timeout }, async (t) => {
+  const cluster = founded('abc', 1)
+  const first = cluster.coordinator as CoreNode
+  const [busy] = cluster.nodes.filter(node => node !== first)
+  for (let i = 0; i < 200 && cluster.coordinator !== busy; i++) {
+    for (let j = 0; j < 2; j++) cluster.write(busy?.name ?? '', 'x', `${i}.${j}`)
+    cluster.pass(50)
+  }
+  t.equal(cluster.coordinator?.name, busy?.name)
+  const { views } = cluster.counts
+  for (let i = 0; i < 200; i++) {
+    for (const { name } of cluster.nodes) cluster.write(name, 'x', `${i} of ${name}`)
+    cluster.pass(50)
+  }
+  t.equal(cluster.counts.views, views, 'no more views')
+  t.deepEqual(cluster.settle(), [])
+})

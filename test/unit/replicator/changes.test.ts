@@ -1,0 +1,205 @@
+import test from 'tape'
+import { Changes } from '../../../lib/changes.ts'
+import type { Core } from '../../../lib/core/core.ts'
+import type { Input } from '../../../lib/core/effects.ts'
+import type { View } from '../../../lib/core/view.ts'
+import type { Environment } from '../../../lib/env.ts'
+import { codes, ReplicatorError } from '../../../lib/errors.ts'
+import { viewOf } from '../../support/core-parts.ts'
+import { verdict } from './trio.ts'
+
+const timeout = 30_000
+
+/** Node a, of which the test is the core, the clock and the writes. */
+class FakeHost {
+  readonly id = 'a'
+  failure: ReplicatorError | null = null
+  stopping = false
+  waiting = 0
+  known: View | null = viewOf({ names: ['one', 'two', ''] })
+  connected: string[] = ['b', 'c']
+  ready = true
+  /** What happens when the time is up, of those that still wait. */
+  readonly timers = new Set<() => void>()
+  readonly changes: Changes
+  #inputs: Input[] = []
+
+  constructor () {
+    const env: Environment = {
+      now: () => 0,
+      wall: () => 0,
+      nextTurn: () => {},
+      randomBytes: length => new Uint8Array(length).fill(7),
+      setTimer: (fn, delay) => {
+        if (delay !== 300) throw new Error('not the limit')
+        this.timers.add(fn)
+        return { cancel: () => { this.timers.delete(fn) } }
+      }
+    }
+    this.changes = new Changes(this, env, 300, input => { this.#inputs.push(input) })
+  }
+
+  get core (): Core {
+    const { known, connected, ready } = this
+    return { known, connected, ready } as unknown as Core
+  }
+
+  learn (known: View): void {
+    this.known = known
+    this.changes.observe()
+  }
+
+  expire (): void {
+    for (const fn of [...this.timers]) {
+      this.timers.delete(fn)
+      fn()
+    }
+  }
+
+  /** What the core was told since. */
+  told (): string[] {
+    return this.#inputs.splice(0).map(input => input.type === 'remove'
+      ? `remove ${input.id}${input.force ? ' by force' : ''}${input.wanted ? '' : ' no more'}`
+      : input.type === 'recover' ? `recover ${input.members.join('')}` : input.type)
+  }
+}
+
+const two = viewOf({ epoch: 5, members: ['a', 'b'] })
+
+test('a removal is done when the cluster goes on without the member', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const removal = host.changes.remove('c', false)
+  const again = host.changes.remove('c', true)
+  t.same(host.told(), ['remove c', 'remove c by force'])
+  host.learn(viewOf({ epoch: 5 }))
+  t.equal(host.timers.size, 2, 'another view with it is nothing')
+  host.learn(two)
+  t.same([await verdict(removal), await verdict(again), host.timers.size], ['resolved', 'resolved', 0])
+  t.equal(await verdict(host.changes.remove('c'.repeat(32), false)), 'resolved', 'one that is gone is gone')
+  t.equal(await verdict(host.changes.remove('c', false)), 'LEVEL_CHANGE_REFUSED -', 'but a name that nobody has may be misspelt')
+  t.same(host.told(), [])
+})
+
+test('members have names', { timeout }, async (t) => {
+  const host = new FakeHost()
+  void host.changes.remove('two', false)
+  t.same(host.told(), ['remove b'])
+  t.equal(await verdict(host.changes.remove('one', false)), 'LEVEL_CHANGE_REFUSED -', 'nobody removes itself')
+  t.equal(await verdict(host.changes.remove('a', true)), 'LEVEL_CHANGE_REFUSED -')
+})
+
+test('a removal that takes too long is not asked for any more', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const removals = [host.changes.remove('c', false), host.changes.remove('c', false)]
+  host.told()
+  const [first] = host.timers
+  first?.()
+  t.same(await Promise.all(removals.map(verdict)), ['LEVEL_TIMEOUT -', 'LEVEL_TIMEOUT -'])
+  t.same([host.told(), host.timers.size], [['remove c no more'], 0])
+})
+
+test('what is denied rejects, with why', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const [one, other] = [host.changes.remove('c', false), host.changes.remove('b', false)]
+  t.ok(host.changes.onDenied('c', 'consensus'))
+  t.equal(await verdict(one), 'LEVEL_CHANGE_REFUSED -')
+  t.equal(host.timers.size, 1, 'b is still asked for')
+  t.notOk(host.changes.onDenied('c', 'consensus'), 'nobody waits for it any more')
+  host.changes.rejectAll(new ReplicatorError(codes.closed, 'closed'))
+  t.same([await verdict(other), host.timers.size], ['LEVEL_REPLICATOR_CLOSED -', 0])
+})
+
+test('a node leaves when its writes are settled', { timeout }, async (t) => {
+  const host = new FakeHost()
+  host.waiting = 1
+  const leave = host.changes.leave(true)
+  t.ok(host.changes.leaving, 'and takes no new ones meanwhile')
+  host.changes.observe()
+  await Promise.resolve()
+  t.same(host.told(), [])
+  host.waiting = 0
+  host.changes.observe()
+  await new Promise(resolve => setImmediate(resolve))
+  t.same(host.told(), ['remove a by force'])
+  host.learn(viewOf({ epoch: 5, members: ['b', 'c'] }))
+  t.equal(await verdict(leave), 'resolved')
+})
+
+test('a node that cannot leave goes on', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const leave = host.changes.leave(false)
+  await new Promise(resolve => setImmediate(resolve))
+  t.ok(host.changes.onDenied('a', 'last'))
+  t.equal(await verdict(leave), 'LEVEL_CHANGE_REFUSED -')
+  t.notOk(host.changes.leaving)
+
+  host.known = viewOf({ members: ['a'] })
+  t.equal(await verdict(host.changes.leave(true)), 'LEVEL_CHANGE_REFUSED -', 'the last one is closed')
+})
+
+test('a node that is closed or fails while it waits to leave does not ask any more', { timeout }, async (t) => {
+  for (const change of [{ stopping: true }, { failure: new ReplicatorError(codes.storeFailed, 'failed') }]) {
+    const host = new FakeHost()
+    host.waiting = 1
+    const leave = host.changes.leave(false)
+    Object.assign(host, change, { waiting: 0 })
+    host.changes.observe()
+    host.changes.rejectAll(new ReplicatorError(codes.closed, 'closed'))
+    t.equal(await verdict(leave), 'failure' in change ? 'LEVEL_STORE_FAILED -' : 'LEVEL_REPLICATOR_CLOSED -')
+    t.same([host.told(), host.timers.size, host.changes.leaving], [[], 0, false])
+  }
+})
+
+test('only members change a cluster', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const all = async (): Promise<string[]> => [
+    await verdict(host.changes.leave(false)), await verdict(host.changes.remove('b', false)), await verdict(host.changes.recover(['a', 'b']))
+  ]
+  host.known = viewOf({ members: ['b', 'c'] })
+  t.same(await all(), new Array(3).fill('LEVEL_NOT_MEMBER -'), 'it joins')
+  host.known = null
+  t.same(await all(), new Array(3).fill('LEVEL_NOT_MEMBER -'), 'it has none')
+  host.stopping = true
+  t.same(await all(), new Array(3).fill('LEVEL_REPLICATOR_CLOSED -'))
+  host.failure = new ReplicatorError(codes.storeFailed, 'failed')
+  t.same(await all(), new Array(3).fill('LEVEL_STORE_FAILED -'))
+})
+
+test('survivors: members, this one among them, where the cluster does not work', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const refused = 'LEVEL_CHANGE_REFUSED -'
+  host.connected = ['b']
+  t.equal(await verdict(host.changes.recover(['a', 'b'])), refused, 'it works')
+  host.ready = false
+  t.equal(await verdict(host.changes.recover(['b'])), refused, 'without itself')
+  t.equal(await verdict(host.changes.recover(['a', 'x'])), refused, 'with a stranger')
+  t.equal(await verdict(host.changes.recover(['a'])), refused, 'b is there')
+  host.known = viewOf({ witnesses: ['a', 'b'], live: [{ id: 'c', since: 1 }] })
+  t.equal(await verdict(host.changes.recover(['a', 'b'])), refused, 'none has the data')
+  host.known = viewOf({ names: ['one', 'two', ''] })
+  t.same(host.told(), [])
+
+  const recovery = host.changes.recover(['two', 'a', 'b'])
+  t.same(host.told(), ['recover ab'], 'by names or ids, each once')
+  host.learn(viewOf({ epoch: 9, members: ['a', 'b'] }))
+  host.learn(viewOf({ epoch: 9, cluster: 'x', members: ['a'] }))
+  t.equal(host.timers.size, 1, 'neither the same cluster, nor others')
+  host.learn(viewOf({ epoch: 9, cluster: 'x', members: ['a', 'b'] }))
+  t.same([await verdict(recovery), host.timers.size], ['resolved', 0])
+})
+
+test('a recovery that takes too long, is said anew, or ends with the node', { timeout }, async (t) => {
+  const host = new FakeHost()
+  host.ready = false
+  host.connected = []
+  const first = host.changes.recover(['a', 'b'])
+  const second = host.changes.recover(['a'])
+  t.equal(await verdict(first), 'LEVEL_CHANGE_REFUSED -')
+  t.same([host.told(), host.timers.size], [['recover ab', 'recover a'], 1])
+  host.expire()
+  t.equal(await verdict(second), 'LEVEL_TIMEOUT -')
+  t.same(host.told(), ['recover '], 'it is taken back')
+  const third = host.changes.recover(['a'])
+  host.changes.rejectAll(new ReplicatorError(codes.closed, 'closed'))
+  t.same([await verdict(third), host.timers.size], ['LEVEL_REPLICATOR_CLOSED -', 0])
+})
