@@ -1,14 +1,15 @@
 /**
- * How long writes pause when a node of three dies and when it comes back, and what it takes to bring it up to date. Not a test:
- * it judges nothing.
+ * How long writes pause when a node of three dies and when it comes back, and when the members change; and what it takes to bring a
+ * node up to date. Not a test: it judges nothing.
  *
- *     node --import tsx scripts/measure-faults.ts                  everything
- *     node --import tsx scripts/measure-faults.ts pauses log copy  these
+ *     node --import tsx scripts/measure-faults.ts                          everything
+ *     node --import tsx scripts/measure-faults.ts pauses changes log copy  these
  *
  * REPEAT (default 3): how often each pause is measured. WRITES (100,000): missed by the node that catches up by log.
  * MEGABYTES (1024): of data that are copied, in values of 1 KiB.
  */
 import { performance } from 'node:perf_hooks'
+import type { ReplicatorOptions } from '../index.ts'
 import { startCluster } from '../test/support/cluster/cluster.ts'
 import type { Cluster, ClusterOptions } from '../test/support/cluster/cluster.ts'
 import type { ClusterNode } from '../test/support/cluster/cluster-node.ts'
@@ -118,6 +119,96 @@ async function measurePauses (failureTimeoutMs: number): Promise<void> {
   print(`Three nodes, minConsensus 1, failureTimeoutMs ${failureTimeoutMs}: medians of ${repeat}`, rows)
 }
 
+interface Change {
+  name: string
+  options?: ReplicatorOptions
+  /** What comes before. */
+  prepare? (cluster: Cluster, writer: ClusterNode): Promise<void>
+  /** Resolves when it is done. */
+  change (cluster: Cluster, writer: ClusterNode, coordinator: ClusterNode): Promise<void>
+  /** Nobody writes before: what is measured is the time until somebody can. */
+  fromRest?: boolean
+}
+
+function otherThan (cluster: Cluster, ...nodes: readonly ClusterNode[]): ClusterNode {
+  return cluster.nodes.find((node) => !nodes.includes(node))!
+}
+
+async function restart (node: ClusterNode): Promise<void> {
+  await node.close()
+  await node.start()
+  await node.call('ready')
+}
+
+const changes: Change[] = [
+  {
+    name: 'a fourth joins',
+    async change (cluster, writer) {
+      const node = await cluster.add({ name: 'd', knows: [writer], replicator: patient })
+      await node.start()
+      await node.call('ready')
+    }
+  },
+  { name: 'a participant leaves', change: async (cluster, writer, coordinator) => { await otherThan(cluster, writer, coordinator).leave() } },
+  { name: 'the coordinator leaves', change: async (_cluster, _writer, coordinator) => { await coordinator.leave() } },
+  {
+    name: 'a dead one is removed',
+    async prepare (cluster, writer) {
+      const dead = otherThan(cluster, writer, await cluster.coordinatorOf(writer))
+      await dead.kill()
+      await cluster.forget(dead)
+      await writer.whenStats(({ live }) => live.length === 2)
+    },
+    change: async (cluster, writer) => {
+      const { peers } = await writer.call('stats')
+      await writer.call('removePeer', peers.find(({ live }) => !live)!.name, false)
+    }
+  },
+  { name: 'a participant restarts', change: async (cluster, writer, coordinator) => { await restart(otherThan(cluster, writer, coordinator)) } },
+  { name: 'the coordinator restarts', change: async (_cluster, _writer, coordinator) => { await restart(coordinator) } },
+  {
+    name: 'the coordinator hands over to the writer',
+    options: { coordinator: 'auto' },
+    change: async (_cluster, writer) => { await writer.whenStats(({ isCoordinator }) => isCoordinator) }
+  },
+  {
+    name: 'the last of three recovers',
+    options: { minConsensus: undefined },
+    fromRest: true,
+    async prepare (cluster, writer) {
+      for (const node of cluster.nodes) if (node !== writer) await node.kill()
+      await writer.whenNotReady()
+    },
+    change: async (_cluster, writer) => { await writer.call('recover', [writer.name]) }
+  }
+]
+
+/** Each in a cluster of its own, with one writer, on a participant. */
+async function measureChanges (): Promise<void> {
+  const rows = [['', 'writes pause', 'longest', 'change takes', 'longest']]
+  for (const { name, options, prepare, change, fromRest = false } of changes) {
+    const pauses: number[] = []
+    const durations: number[] = []
+    for (let i = 0; i < repeat; i++) {
+      await withCluster({ replicator: { ...patient, failureTimeoutMs: 1000, coordinator: 'fixed', ...options } }, async (cluster) => {
+        const coordinator = await cluster.coordinatorOf(cluster.node('a'))
+        const writer = otherThan(cluster, coordinator)
+        await prepare?.(cluster, writer)
+        const pulse = new Pulse([writer])
+        if (!fromRest) await pulse.beats(50)
+        const begun = performance.now()
+        await change(cluster, writer, coordinator)
+        durations.push(performance.now() - begun)
+        await pulse.beats(50)
+        pauses.push(pulse.pauseSince(begun))
+        await pulse.stop()
+      })
+    }
+    rows.push([name, seconds(median(pauses)), seconds(Math.max(...pauses)), seconds(median(durations)), seconds(Math.max(...durations))])
+  }
+  print(`Changes of three nodes, minConsensus 1, failureTimeoutMs 1000, one writer: medians of ${repeat}`, rows)
+}
+
 /** Founds, takes c away, fills the others, and brings c back while they write. */
 async function measureReturn (title: string, options: ClusterOptions, bulk: { count: number, bytes: number, perWrite: number }): Promise<void> {
   await withCluster(options, async (cluster, [a, b, c]) => {
@@ -168,6 +259,7 @@ if (wants('pauses')) {
   await measurePauses(5000)
   await measurePauses(1000)
 }
+if (wants('changes')) await measureChanges()
 if (wants('log')) {
   await measureReturn('Catching up by log', { replicator: patient }, { count: writes, bytes: 100, perWrite: 1 })
 }

@@ -19,7 +19,9 @@ export interface Verdict {
 }
 
 export async function checkReplicas (cluster: Cluster): Promise<Verdict> {
-  const up = cluster.nodes.filter((node) => node.isReachable)
+  // A witness has nothing to be compared.
+  const replicas = cluster.nodes.filter((node) => !node.isWitness)
+  const up = replicas.filter((node) => node.isReachable)
   const digests = await digestsAtOnePosition(up)
   const differ = (part: keyof Digest) => new Set(digests.map((digest) => digest[part])).size > 1
 
@@ -35,7 +37,7 @@ export async function checkReplicas (cluster: Cluster): Promise<Verdict> {
     if (differ('table')) problems.push('the tables of origins differ')
     if (differ('data')) problems.push('the data differ:', ...await findDifferences(up))
   }
-  if (up.length < cluster.nodes.length) problems.push(`not every replica could be compared: ${cluster.hint}`)
+  if (up.length < replicas.length) problems.push(`not every replica could be compared: ${cluster.hint}`)
 
   const identical = problems.length === 0
   const findings = identical ? [`all ${up.length} replicas are identical`] : problems

@@ -1,15 +1,25 @@
-import type { NodeOptions } from './messages.ts'
+import { setTimeout as delay } from 'node:timers/promises'
 import { CallError, NodeProcess } from './node-process.ts'
+import type { Plan } from './plan.ts'
 
 const readyTimeoutMs = 15_000
+const pauseMs = 100
 
 /** All nodes, up or down. */
 export class Cluster {
-  readonly nodes: readonly NodeProcess[]
+  readonly #plan: Plan
+  readonly #tell: (text: string) => void
+  #nodes: readonly NodeProcess[]
   #isClosing = false
 
-  constructor (plan: readonly NodeOptions[], tell: (text: string) => void) {
-    this.nodes = plan.map((options) => new NodeProcess(options, tell))
+  constructor (plan: Plan, tell: (text: string) => void) {
+    this.#plan = plan
+    this.#tell = tell
+    this.#nodes = plan.nodes.map((options) => new NodeProcess(options, tell))
+  }
+
+  get nodes (): readonly NodeProcess[] {
+    return this.#nodes
   }
 
   get names (): string[] {
@@ -35,6 +45,53 @@ export class Cluster {
     if (!node.isReachable || !this.#isEnough) return false
     await this.#ready(node)
     return true
+  }
+
+  /** Starts one more. Resolves as `start` does. */
+  async join (name: string, witness: boolean): Promise<boolean> {
+    const known = this.#nodes.find((node) => node.isReachable && !node.isWitness)
+    if (known === undefined) throw new CallError({ message: 'it needs one of the others, and none can be reached' })
+    const node = new NodeProcess(await this.#plan.add(name, witness, known.options), this.#tell)
+    this.#nodes = [...this.#nodes, node]
+    try {
+      await this.#open(node)
+    } catch (err) {
+      await this.#keep(this.#nodes.filter((other) => other !== node))
+      throw err
+    }
+    await this.#keep(this.#nodes)
+    if (!this.#isEnough) return false
+    await this.#ready(node)
+    return true
+  }
+
+  async leave (name: string): Promise<void> {
+    const node = this.node(name)
+    await node.call('leave', [])
+    await node.close()
+    await this.#keep(this.#nodes.filter((other) => other !== node))
+  }
+
+  async remove (name: string, force: boolean): Promise<void> {
+    const node = this.node(name)
+    const other = this.#nodes.find((other) => other !== node && other.isReachable)
+    if (other === undefined) throw new CallError({ message: 'it takes one of the others, and none can be reached' })
+    await other.call('remove', [name, force])
+    // It may have been up: then it has failed by now, and is of no use.
+    await node.close()
+    await this.#keep(this.#nodes.filter((other) => other !== node))
+  }
+
+  /** Resolves with the names of those that go on. */
+  async recover (): Promise<string[]> {
+    const survivors = this.#nodes.filter((node) => node.isReachable)
+    const names = survivors.map((node) => node.name)
+    if (survivors.length === 0) throw new CallError({ message: 'no node can be reached' })
+    if (survivors.length <= this.#nodes.length / 2) await Promise.all(survivors.map(async (node) => { await this.#notReady(node) }))
+    await Promise.all(survivors.map(async (node) => { await node.call('recover', [names]) }))
+    await Promise.all(this.#nodes.filter((node) => !survivors.includes(node)).map(async (node) => { await node.close() }))
+    await this.#keep(survivors)
+    return names
   }
 
   /** Nobody shall wait for a process that stands still. */
@@ -63,8 +120,28 @@ export class Cluster {
 
   /** Those that can be reached can write. */
   get #isEnough (): boolean {
-    const count = this.nodes.filter((node) => node.isReachable).length
-    return count > this.nodes.length / 2 && this.nodes.every((node) => count > node.options.minConsensus)
+    const reachable = this.nodes.filter((node) => node.isReachable)
+    const replicas = reachable.filter((node) => !node.isWitness).length
+    return reachable.length > this.nodes.length / 2 && this.nodes.every((node) => node.isWitness || replicas > node.options.minConsensus)
+  }
+
+  /** From now on there are only these. */
+  async #keep (nodes: readonly NodeProcess[]): Promise<void> {
+    this.#nodes = nodes
+    await this.#plan.keep(nodes.map(({ options }) => options))
+    await this.#lower()
+  }
+
+  /** A node that waits for more others than there are would do so for ever: it starts anew, and waits for fewer. */
+  async #lower (): Promise<void> {
+    const replicas = this.#nodes.filter((node) => !node.isWitness)
+    for (const node of replicas) {
+      if (node.options.minConsensus < replicas.length) continue
+      node.options.minConsensus = replicas.length - 1
+      if (!node.isReachable) continue
+      await node.close()
+      await this.#open(node)
+    }
   }
 
   async #open (node: NodeProcess): Promise<void> {
@@ -84,6 +161,11 @@ export class Cluster {
     }
   }
 
+  /** It takes a moment to know that the others are gone; until then there is nothing to recover. */
+  async #notReady (node: NodeProcess): Promise<void> {
+    while ((await node.call('stats', [])).status === 'ready') await delay(pauseMs)
+  }
+
   async #ready (node: NodeProcess): Promise<void> {
     let timer
     const expired = new Promise<never>((resolve, reject) => {
@@ -92,7 +174,7 @@ export class Cluster {
       }, readyTimeoutMs)
     })
     try {
-      node.id = await Promise.race([node.call('ready', []), expired])
+      await Promise.race([node.call('ready', []), expired])
     } finally {
       clearTimeout(timer)
     }

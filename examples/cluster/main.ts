@@ -8,7 +8,7 @@ import { CallError } from './node-process.ts'
 import { optionsHelp, parseOptions, UsageError, type Options } from './options.ts'
 import { Output } from './output.ts'
 import { commandNames, commandsHelp } from './parse-command.ts'
-import { planNodes } from './plan.ts'
+import { Plan } from './plan.ts'
 import { Session } from './session.ts'
 
 try {
@@ -25,7 +25,7 @@ async function main (options: Options): Promise<number> {
   const output = new Output(process.stdin.isTTY && process.stdout.isTTY)
   // While they start, each node of a new cluster has to wait for the others: that is not worth telling.
   let isStarted = false
-  const cluster = new Cluster(await planNodes(options), (text) => {
+  const cluster = new Cluster(await Plan.open(options), (text) => {
     if (isStarted || text.includes('|')) output.note(text)
   })
 
@@ -53,7 +53,7 @@ async function readCommands (cluster: Cluster, output: Output): Promise<number> 
   const readline = createInterface({
     input: process.stdin,
     terminal: output.isTerminal,
-    ...(output.isTerminal ? { output: process.stdout, prompt: '> ', completer: complete(cluster.names) } : {})
+    ...(output.isTerminal ? { output: process.stdout, prompt: '> ', completer: complete(cluster) } : {})
   })
   // On a terminal Ctrl-C comes from here, and means the end of the input.
   readline.on('SIGINT', () => { readline.close() })
@@ -82,11 +82,11 @@ async function readCommands (cluster: Cluster, output: Output): Promise<number> 
   return session.failures > 0 && !output.isTerminal ? 1 : 0
 }
 
-function complete (nodes: readonly string[]): (line: string) => [string[], string] {
+function complete (cluster: Cluster): (line: string) => [string[], string] {
   return (line) => {
     const words = line.split(/\s+/)
     const last = words.at(-1) ?? ''
-    const candidates = words.length === 1 ? commandNames : words.length === 2 ? nodes : []
+    const candidates = words.length === 1 ? commandNames : words.length === 2 ? cluster.names : []
     return [candidates.filter((name) => name.startsWith(last)).map((name) => `${name} `), last]
   }
 }

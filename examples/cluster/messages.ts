@@ -10,6 +10,7 @@ export interface NodeOptions extends Address {
   /** The folder of its database. */
   location: string
   peers: Address[]
+  role: 'member' | 'witness'
   minConsensus: number
   failureTimeoutMs: number
   readTimeoutMs: number
@@ -25,8 +26,11 @@ export type Entry = [key: string, value: string]
 export interface Stats {
   status: string
   epoch: number
-  /** The ids of nodes, here and below. */
+  /** The names of nodes, here and below. */
   coordinator: string | null
+  /** Those that vote: all that there are. */
+  members: string[]
+  witnesses: string[]
   live: string[]
   readable: boolean
   lease: string
@@ -89,8 +93,8 @@ export interface Failure {
 export interface Calls {
   /** Opens the database and listens. A node that is cut off talks to no other. */
   open (options: NodeOptions, isCut: boolean): void
-  /** Waits until the node can write. Gives its id. */
-  ready (): string
+  /** Waits until the node can write. */
+  ready (): void
   /** Cuts or mends its connections to all others. */
   cut (isCut: boolean): void
   put (key: string, value: string): void
@@ -102,6 +106,12 @@ export interface Calls {
   load (file: string): LoadResult
   stats (): Stats
   digest (): Digest
+  /** Leaves the cluster, which goes on without it. The replicator is closed then. */
+  leave (): void
+  /** Removes another one from the cluster. */
+  remove (name: string, force: boolean): void
+  /** Goes on with these alone, if they all do. */
+  recover (names: string[]): void
   /** Closes the replicator and the database; the process ends by itself afterwards. */
   close (): void
 }

@@ -31,9 +31,8 @@ interface Pending {
 
 /** The prompt's side of one node: starts its process, asks it, ends it. */
 export class NodeProcess {
+  /** Whatever is changed here holds from its next start on. */
   readonly options: NodeOptions
-  /** The id of its replicator; empty until it was ready once. */
-  id = ''
   /** Tells what happens to the node without being asked for. */
   readonly #tell: (text: string) => void
   readonly #pending = new Map<number, Pending>()
@@ -51,6 +50,10 @@ export class NodeProcess {
 
   get name (): string {
     return this.options.name
+  }
+
+  get isWitness (): boolean {
+    return this.options.role === 'witness'
   }
 
   get pid (): number | null {

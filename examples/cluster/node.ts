@@ -19,7 +19,7 @@ interface Opened {
 let opened: Opened | null = null
 
 async function open (options: NodeOptions, isCut: boolean): Promise<void> {
-  const { location, host, port, name, peers, minConsensus, failureTimeoutMs, readTimeoutMs, writeTimeoutMs } = options
+  const { location, host, port, name, peers, role, minConsensus, failureTimeoutMs, readTimeoutMs, writeTimeoutMs } = options
   const wire = new Wire(isCut)
   const db = new ClassicLevel<string, string>(location)
   await db.open()
@@ -29,6 +29,7 @@ async function open (options: NodeOptions, isCut: boolean): Promise<void> {
     port,
     name,
     peers,
+    role,
     minConsensus,
     consistency: 'strong',
     failureTimeoutMs,
@@ -40,14 +41,14 @@ async function open (options: NodeOptions, isCut: boolean): Promise<void> {
 
   replicator.on('ready', () => {
     const { isCoordinator, epoch, members, live } = replicator.stats()
-    tell(isCoordinator ? `ready, as coordinator of epoch ${epoch}, with ${live.length} of ${members.length} nodes live` : 'ready')
+    tell(isCoordinator ? `ready, as coordinator of epoch ${epoch}, with ${live.length} of ${members.length} members live` : 'ready')
   })
   replicator.on('notready', () => { tell('not ready') })
   replicator.on('sync', ({ phase, done, total }) => {
     if (done === total && total > 0) tell(doneTexts[phase])
   })
-  // Mostly peers that are down, again and again; `status` shows the last one.
-  replicator.on('error', () => {})
+  // Mostly peers that are down, again and again; `status` shows the last one. One that ends this node is worth a word.
+  replicator.on('error', (err) => { if (replicator.status === 'failed') tell(`failed: ${err.message}`) })
 
   // Without a cable to cut: await replicator.listen({ host, port })
   await wire.listen(port, host, () => replicator.createServer())
@@ -73,9 +74,7 @@ const handlers: Handlers = {
   cut: async (id, isCut) => { node().wire.cut(isCut) },
 
   async ready () {
-    const { replicator } = node()
-    await replicator.ready()
-    return replicator.stats().id
+    await node().replicator.ready()
   },
 
   put: async (id, key, value) => { await node().db.put(key, value) },
@@ -98,11 +97,15 @@ const handlers: Handlers = {
 
   async stats () {
     const stats = node().replicator.stats()
+    const names = new Map(stats.peers.map((peer) => [peer.id, peer.name])).set(stats.id, stats.name)
+    const toNames = (ids: readonly string[]) => ids.map((id) => names.get(id) || id.slice(0, 8)).sort()
     return {
       status: stats.status,
       epoch: stats.epoch,
-      coordinator: stats.coordinator?.id ?? null,
-      live: stats.live,
+      coordinator: stats.coordinator === null ? null : toNames([stats.coordinator.id])[0] ?? null,
+      members: toNames(stats.members),
+      witnesses: toNames(stats.witnesses),
+      live: toNames(stats.live),
       readable: stats.readable,
       lease: stats.lease,
       sync: stats.sync,
@@ -120,6 +123,10 @@ const handlers: Handlers = {
   },
 
   digest: async () => await node().replicator.digest(),
+
+  leave: async () => { await node().replicator.leave() },
+  remove: async (id, name, force) => { await node().replicator.removePeer(name, { force }) },
+  recover: async (id, names) => { await node().replicator.recover(names) },
 
   async close () {
     await close()

@@ -21,7 +21,7 @@ Starts a cluster of processes on this machine and reads commands, from you or fr
 
   --data DIR            where the databases are kept (default: ./data)
   --nodes N             how many nodes, 1 to 9 (default: 3, or as many as DIR has)
-  --min-consensus M     how many others must have a write, 0 to N - 1 (default: N / 2, rounded down: a majority has it)
+  --min-consensus M     how many others must have a write, 0 to N - 1 (default: N / 2, rounded down; fewer with witnesses)
   --failure-timeout MS  when the others go on without a node that is silent (default: 1000)
   --read-timeout MS     when a read that cannot be answered is given up (default: 10000)
   --write-timeout MS    when a write that cannot commit is given up (default: 10000)

@@ -2,7 +2,7 @@ import type { Operation } from './messages.ts'
 import { UsageError } from './options.ts'
 
 /** What can be done to a node. */
-type NodeCommand = 'kill' | 'start' | 'pause' | 'resume' | 'cut' | 'mend'
+type NodeCommand = 'kill' | 'start' | 'pause' | 'resume' | 'cut' | 'mend' | 'leave'
 
 export type Command =
   | { type: 'put', node: string, key: string, value: string }
@@ -11,7 +11,9 @@ export type Command =
   | { type: 'load', node: string, file: string }
   | { type: 'scan', node: string, prefix: string, limit: number }
   | { type: NodeCommand, node: string }
-  | { type: 'status' | 'check' }
+  | { type: 'join', node: string, witness: boolean }
+  | { type: 'remove', node: string, force: boolean }
+  | { type: 'recover' | 'status' | 'check' }
   | { type: 'wait' | 'help' | 'quit' }
 
 export interface Line {
@@ -35,6 +37,10 @@ const usages: Record<Command['type'], [arguments: string, meaning: string]> = {
   resume: ['NODE', 'let it go on'],
   cut: ['NODE', 'cut its connections to the others, as if its cable was pulled'],
   mend: ['NODE', 'let them connect again'],
+  join: ['NODE [witness]', 'start one more, with a new letter; all it knows is one of the others'],
+  leave: ['NODE', 'let it leave the cluster in order, and end it'],
+  remove: ['NODE [force]', 'remove one that is dead; "force": where the others cannot know it'],
+  recover: ['', 'if a majority is gone for good: those that are up are the cluster'],
   status: ['', 'what each node says about itself'],
   check: ['', 'are all replicas identical?'],
   wait: ['', 'wait for the commands in the background'],
@@ -67,7 +73,14 @@ function parseCommand (name: string, args: string[], nodes: readonly string[]): 
 
   const takes = (min: number, max = min) => {
     if (args.length < min || args.length > max) throw new UsageError(`usage: ${name} ${usages[name][0]}`.trimEnd())
-    if (min > 0 && !nodes.includes(node)) throw new UsageError(`no node is called "${node}": there are ${nodes.join(', ')}`)
+    if (min > 0 && name !== 'join' && !nodes.includes(node)) throw new UsageError(`no node is called "${node}": there are ${nodes.join(', ')}`)
+  }
+
+  /** Whether the optional second argument is there. */
+  const says = (word: string): boolean => {
+    takes(1, 2)
+    if (args.length === 2 && key !== word) throw new UsageError(`usage: ${name} ${usages[name][0]}`)
+    return args.length === 2
   }
 
   switch (name) {
@@ -76,10 +89,18 @@ function parseCommand (name: string, args: string[], nodes: readonly string[]): 
     case 'batch': takes(3, Infinity); return { type: name, node, operations: parseOperations(args.slice(1)) }
     case 'load': takes(2); return { type: name, node, file: key }
     case 'scan': takes(1, 3); return { type: name, node, prefix: key, limit: parseLimit(args[2]) }
-    case 'kill': case 'start': case 'pause': case 'resume': case 'cut': case 'mend': takes(1); return { type: name, node }
-    case 'status': case 'check': takes(0); return { type: name }
+    case 'kill': case 'start': case 'pause': case 'resume': case 'cut': case 'mend': case 'leave': takes(1); return { type: name, node }
+    case 'join': return { type: name, witness: says('witness'), node: parseNew(node, nodes) }
+    case 'remove': return { type: name, force: says('force'), node }
+    case 'recover': case 'status': case 'check': takes(0); return { type: name }
     case 'wait': case 'help': case 'quit': takes(0); return { type: name }
   }
+}
+
+function parseNew (node: string, nodes: readonly string[]): string {
+  if (!/^[a-z]$/.test(node)) throw new UsageError(`a node is called by a letter from a to z, not "${node}"`)
+  if (nodes.includes(node)) throw new UsageError(`there is a node ${node} already: take another letter`)
+  return node
 }
 
 function isCommandName (name: string): name is Command['type'] {

@@ -88,6 +88,22 @@ export async function runCommand (
         await cluster.node(command.node).cut(false)
         return ok(`${describeCommand(command)}: mended`)
 
+      case 'join': {
+        const isReady = await cluster.join(command.node, command.witness)
+        return ok(`${describeCommand(command)}: ${isReady ? 'is a member' : `started; ${cluster.hint}`}`)
+      }
+
+      case 'leave':
+        await cluster.leave(command.node)
+        return ok(`${describeCommand(command)}: has left`)
+
+      case 'remove':
+        await cluster.remove(command.node, command.force)
+        return ok(`${describeCommand(command)}: removed`)
+
+      case 'recover':
+        return ok(`recover: the cluster is now ${(await cluster.recover()).join(', ')}`)
+
       case 'status':
         return ok(await describeStatus(cluster))
 
@@ -109,7 +125,9 @@ export function describeCommand (command: Command): string {
     case 'get': case 'del': return `${command.type} ${command.node} ${quote(command.key)}`
     case 'batch': return `batch ${command.node} (${command.operations.length} operations)`
     case 'load': return `load ${command.node} ${quote(command.file)}`
-    case 'status': case 'check': case 'wait': case 'help': case 'quit': return command.type
+    case 'join': return `join ${command.node}${command.witness ? ' witness' : ''}`
+    case 'remove': return `remove ${command.node}${command.force ? ' force' : ''}`
+    case 'recover': case 'status': case 'check': case 'wait': case 'help': case 'quit': return command.type
     default: return `${command.type} ${command.node}`
   }
 }

@@ -4,19 +4,18 @@ import type { NodeProcess } from './node-process.ts'
 import { formatTable, type Cell } from './table.ts'
 
 const head = [
-  'node', 'process', 'network', 'state', 'epoch', 'coordinator', 'live', 'reads', 'lease', 'applied', 'committed', 'end', 'log from',
+  'node', 'process', 'network', 'state', 'epoch', 'coordinator', 'members', 'witnesses', 'live', 'reads', 'lease', 'applied', 'committed', 'end', 'log from',
   'catch-up', 'peers', 'pending', 'queued', 'waiting for', 'last error'
 ]
 
 /** One row for each node, as it sees itself. */
 export async function describeStatus (cluster: Cluster): Promise<string> {
-  const nameOf = (id: string): string => cluster.nodes.find((node) => node.id === id)?.name ?? id.slice(0, 8)
-  const rows = await Promise.all(cluster.nodes.map(async (node) => await describeNode(node, nameOf)))
+  const rows = await Promise.all(cluster.nodes.map(async (node) => await describeNode(node)))
   // The errors at the end may be long: a terminal gets what fits, a pipe everything.
   return formatTable(head, rows, process.stdout.columns || Infinity)
 }
 
-async function describeNode (node: NodeProcess, nameOf: (id: string) => string): Promise<Cell[]> {
+async function describeNode (node: NodeProcess): Promise<Cell[]> {
   const network = node.isCut ? 'cut off' : null
   if (!node.isUp || node.isPaused) return [node.name, node.isUp ? 'paused' : 'down', network, ...head.slice(3).map(() => null)]
 
@@ -27,8 +26,10 @@ async function describeNode (node: NodeProcess, nameOf: (id: string) => string):
     network ?? 'connected',
     stats.status,
     stats.epoch,
-    stats.coordinator === null ? null : nameOf(stats.coordinator),
-    stats.live.map(nameOf).sort().join(' ') || null,
+    stats.coordinator,
+    stats.members.join(' ') || null,
+    stats.witnesses.join(' ') || null,
+    stats.live.join(' ') || null,
     stats.readable ? 'yes' : 'no',
     stats.lease,
     stats.applied,

@@ -239,4 +239,32 @@ for (const minConsensus of [1, 2]) {
     await Promise.all(nodes.map(({ db }, i) => db.put(entries[i]!.key, entries[i]!.value)))
     await assertEverywhere(t, nodes, entries)
   })
+
+  test(`ancestor, minConsensus ${minConsensus}: a late joiner that knows one peer`, { timeout }, async function (t) {
+    const nodes = await createMesh(t, 3, { replicator: { minConsensus } })
+    const before = records('before-')
+    await Promise.all(before.map(({ key, value }, i) => nodes[i % 3]!.db.put(key, value)))
+
+    const [address] = await freeAddresses(1)
+    const late = await createNode(t, { address: address!, peers: [random.pick(nodes).address], replicator: { minConsensus } })
+    nodes.push(late)
+    const write = late.db.put('late', 'written before it is ready')
+    await late.listen()
+    await write
+    await assertEverywhere(t, nodes, [...before, { key: 'late', value: 'written before it is ready' }])
+
+    const entries = nodes.map((_, i) => ({ key: `from-${i}`, value: `${i}` }))
+    await Promise.all(nodes.map(({ db }, i) => db.put(entries[i]!.key, entries[i]!.value)))
+    await assertEverywhere(t, nodes, entries)
+    for (const { replicator } of nodes) {
+      const { members, live } = replicator.stats()
+      t.deepEqual([members.length, live.length], [4, 4], 'everybody knows of four')
+    }
+
+    // Of four, it takes three: so its vote counts from now on.
+    await nodes.shift()!.replicator.close()
+    await Promise.all(nodes.map(({ replicator }) => replicator.ready()))
+    await late.db.put('late', 'with its vote')
+    await assertEverywhere(t, nodes, [...before, { key: 'late', value: 'with its vote' }])
+  })
 }

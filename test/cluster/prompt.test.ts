@@ -167,8 +167,8 @@ test('a node that was paused is left behind, and reads nothing old when it goes 
     'get a x: 3',
     'check: all 3 replicas are identical'
   ])
-  t.is(statusOf(lines, 'c')?.[1], 'paused')
-  t.is(statusOf(lines, 'a')?.[6], 'a b', 'the others are live')
+  t.is(statusOf(lines, 'c').process, 'paused')
+  t.is(statusOf(lines, 'a').live, 'a b', 'the others are live')
   t.is(code, 1, stderr)
 })
 
@@ -202,9 +202,9 @@ test('a node that is cut off answers nothing, and catches up when its connection
     'check: all 3 replicas are identical'
   ])
   t.ok(lines.some((line) => /^line 5: get c x: failed: LEVEL_[A-Z_]+: /.test(line)), 'the old value is not given')
-  t.is(statusOf(lines, 'c')?.[2], 'cut off')
-  t.is(statusOf(lines, 'c')?.[7], 'no', 'nothing is read there')
-  t.is(statusOf(lines, 'a')?.[6], 'a b', 'the others are live')
+  t.is(statusOf(lines, 'c').network, 'cut off')
+  t.is(statusOf(lines, 'c').reads, 'no', 'nothing is read there')
+  t.is(statusOf(lines, 'a').live, 'a b', 'the others are live')
   t.is(code, 1, stderr)
 })
 
@@ -253,6 +253,129 @@ test('with a larger consensus, a write waits for a node that was killed, and goe
   ]) t.ok(lines.includes(line), line)
   t.ok(lines.some((line) => line.startsWith('put a during 2: written')), 'the write that waited is written')
   t.is(code, 0, stderr)
+})
+
+test('nodes join and leave, and a dead one is removed', { timeout }, async (t) => {
+  const folder = await temporaryFolder(t)
+  const { code, lines, stderr } = await runPrompt(folder, patient, [
+    'put a x 1',
+    'join d',
+    'get d x',
+    'put d x 2',
+    'leave a',
+    'get b x',
+    'put b x 3',
+    'kill c',
+    'remove c',
+    'get d x',
+    'status',
+    'join a',
+    'join b',
+    'join ab',
+    'get c x',
+    'put d x 4',
+    'check'
+  ])
+
+  t.same(withoutTable(lines).map(withoutTime), [
+    'put a x 1: written',
+    'join d: is a member',
+    'get d x: 1',
+    'put d x 2: written',
+    'leave a: has left',
+    'get b x: 2',
+    'put b x 3: written',
+    'kill c: killed',
+    'remove c: removed',
+    'get d x: 3',
+    `line 12: join a: failed: ${join(folder, 'a')} has the data of a node that has left: take another letter`,
+    'line 13: there is a node b already: take another letter',
+    'line 14: a node is called by a letter from a to z, not "ab"',
+    'line 15: no node is called "c": there are b, d',
+    'put d x 4: written',
+    'check: all 2 replicas are identical'
+  ])
+  t.is(statusOf(lines, 'd').members, 'b d')
+  t.is(code, 1, stderr)
+
+  const second = await runPrompt(folder, patient, ['get d x', 'put b x 5', 'join e', 'get e x', 'check'])
+  t.same(withoutTable(second.lines.filter((line) => !line.startsWith('b on '))).map(withoutTime), [
+    'get d x: 4',
+    'put b x 5: written',
+    'join e: is a member',
+    'get e x: 5',
+    'check: all 3 replicas are identical'
+  ], 'after a restart, there are these')
+  t.is(second.code, 0, second.stderr)
+})
+
+test('two nodes and a witness survive one of them', { timeout }, async (t) => {
+  const { code, lines, stderr } = await runPrompt(await temporaryFolder(t), [...patient, '--nodes', '2', '--min-consensus', '0'], [
+    'put a x 1',
+    'join w witness',
+    'get w x',
+    'status',
+    'kill a',
+    'put b x 2',
+    'start a',
+    'kill b',
+    'get a x',
+    'put a x 3',
+    'start b',
+    'kill w',
+    'put b x 4',
+    'start w',
+    'check'
+  ])
+
+  t.same(withoutTable(lines).map(withoutTime).filter((line) => !line.startsWith('line 3: ')), [
+    'put a x 1: written',
+    'join w witness: is a member',
+    'kill a: killed',
+    'put b x 2: written',
+    'start a: ready',
+    'kill b: killed',
+    'get a x: 2',
+    'put a x 3: written',
+    'start b: ready',
+    'kill w: killed',
+    'put b x 4: written',
+    'start w: ready',
+    'check: all 2 replicas are identical'
+  ])
+  t.ok(lines.some((line) => line.startsWith('line 3: get w x: failed: LEVEL_WITNESS: ')), 'a witness has no data')
+  t.same([statusOf(lines, 'a').members, statusOf(lines, 'a').witnesses], ['a b w', 'w'])
+  t.is(code, 1, stderr)
+})
+
+test('the last one of three is declared the cluster', { timeout }, async (t) => {
+  const folder = await temporaryFolder(t)
+  const { code, lines, stderr } = await runPrompt(folder, patient, [
+    'put a x 1',
+    'recover',
+    'kill b',
+    'kill c',
+    'recover',
+    'get a x',
+    'put a x 2',
+    'join d',
+    'get d x',
+    'check'
+  ])
+
+  t.same(withoutTable(lines).map(withoutTime).filter((line) => !line.startsWith('line 2: ')), [
+    'put a x 1: written',
+    'kill b: killed',
+    'kill c: killed',
+    'recover: the cluster is now a',
+    'get a x: 1',
+    'put a x 2: written',
+    'join d: is a member',
+    'get d x: 2',
+    'check: all 2 replicas are identical'
+  ])
+  t.ok(lines.some((line) => line.startsWith('line 2: recover: failed: LEVEL_CHANGE_REFUSED: ')), 'not while it works')
+  t.is(code, 1, stderr)
 })
 
 test('a write that cannot commit is given up with an outcome', { timeout }, async (t) => {
@@ -305,9 +428,9 @@ test('a second cluster in the same folder is refused', { timeout }, async (t) =>
 test('the status tells of each node', { timeout }, async (t) => {
   const { code, lines, stderr } = await runPrompt(await temporaryFolder(t), [], ['put a x 1', 'kill c', 'status'])
 
-  t.ok(/^pid \d+$/.test(statusOf(lines, 'a')?.[1] ?? ''), 'a runs')
-  t.ok(/^pid \d+$/.test(statusOf(lines, 'b')?.[1] ?? ''), 'b runs')
-  t.is(statusOf(lines, 'c')?.[1], 'down')
+  t.ok(/^pid \d+$/.test(statusOf(lines, 'a').process ?? ''), 'a runs')
+  t.ok(/^pid \d+$/.test(statusOf(lines, 'b').process ?? ''), 'b runs')
+  t.is(statusOf(lines, 'c').process, 'down')
   t.is(code, 0, stderr)
 })
 
@@ -326,16 +449,20 @@ test('options that do not go together', { timeout }, async (t) => {
 
 /** Of the commands, what they print beside tables. */
 function withoutTable (lines: readonly string[]): string[] {
-  return lines.filter((line) => !/^(node|[abc]) {2}/.test(line))
+  return lines.filter((line) => !/^(node|[a-z]) {2}/.test(line))
 }
 
 function withoutTime (line: string): string {
   return line.replace(/ after \d+\.\d s$/, '')
 }
 
-/** The cells of a node in the table of `status`, which comes before that of `check`. */
-function statusOf (lines: readonly string[], name: string): string[] | undefined {
-  return lines.map((line) => line.trim().split(/\s{2,}/)).find(([first]) => first === name)
+/** The row of a node in the first table of `status`, by the titles of its columns; empty if it has none. */
+function statusOf (lines: readonly string[], name: string): Record<string, string> {
+  const rows = lines.map((line) => line.trim().split(/\s{2,}/))
+  const from = rows.findIndex((row) => row[0] === 'node' && row[1] === 'process')
+  const titles = rows[from] ?? []
+  const cells = rows.slice(from).find(([first]) => first === name) ?? []
+  return Object.fromEntries(cells.map((cell, i) => [titles[i] ?? '', cell]))
 }
 
 async function temporaryFolder (t: Test): Promise<string> {

@@ -35,8 +35,8 @@ export async function audit (t: Test, cluster: Cluster, load: Load, { bulks = []
     t.equal(code, 0, `${node.name} ends by itself (${signal ?? code})`)
   }
 
-  const disks = await Promise.all(cluster.nodes.map((node) => readDisk(node.config.location)))
-  assertVerdict(t, checkReplicas(cluster.nodes.map((node, i) => ({
+  const disks = await Promise.all(cluster.replicas.map((node) => readDisk(node.config.location)))
+  assertVerdict(t, checkReplicas(cluster.replicas.map((node, i) => ({
     name: node.name,
     entries: disks[i]!.data,
     log: readLogRecords(disks[i]!)
@@ -60,11 +60,11 @@ export async function audit (t: Test, cluster: Cluster, load: Load, { bulks = []
  * A read of everything on every node waits until all of that is applied there.
  */
 async function settle (cluster: Cluster, load: Load): Promise<void> {
-  for (const node of cluster.nodes) {
+  for (const node of cluster.replicas) {
     const key = `last-${node.name}`
     await inTime((attempt) => load.perform(node, key, { kind: 'put', key, value: `done ${attempt}` }))
   }
-  for (const node of cluster.nodes) {
+  for (const node of cluster.replicas) {
     await inTime(() => load.perform(node, `last-${node.name}`, { kind: 'range', range: EVERYTHING }))
   }
 }
@@ -84,7 +84,7 @@ async function inTime (operation: (attempt: number) => Promise<unknown>): Promis
 /** Nobody writes any more, but a view may still change: that has a position of its own. */
 async function digestsAtRest (cluster: Cluster): Promise<ReplicaDigest[]> {
   for (;;) {
-    const digests = await Promise.all(cluster.nodes.map((node) => node.call('digest')))
+    const digests = await Promise.all(cluster.replicas.map((node) => node.call('digest')))
     if (digests.every(({ position }) => position === digests[0]?.position)) return digests
   }
 }

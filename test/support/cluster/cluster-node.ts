@@ -148,6 +148,15 @@ export class ClusterNode extends EventEmitter {
     return await exit
   }
 
+  /** Leaves the cluster. Resolves when the process has ended by itself; rejects if it may not leave, and goes on then. */
+  async leave ({ force = false } = {}): Promise<Exit> {
+    const exit = this.#exit
+    if (exit === null) throw new Error(`${this.name} was never started`)
+    await this.call('leave', force)
+    this.#listening = false
+    return await exit
+  }
+
   /** Resolves once the process listens, at once if it does. */
   async whenUp (): Promise<void> {
     if (!this.#listening) await once(this, 'up')

@@ -26,18 +26,60 @@ const ENTRY = process.env.TEST_ENTRY ?? new URL('../../../index.ts', import.meta
 
 const HOST = '127.0.0.1'
 
-/** A full mesh of node processes, each with a directory and a port of its own. */
+/** What a node is told that is started beside those of the beginning. */
+export interface NewNode {
+  name: string
+  /** Whose addresses it gets; all others get its own from them. */
+  knows: readonly ClusterNode[]
+  replicator?: ReplicatorOptions
+}
+
+/** Node processes, each with a directory and a port of its own; a full mesh at the beginning. */
 export class Cluster {
-  readonly nodes: readonly ClusterNode[]
   readonly directory: string
   /** By the names of the one who dials and the one who is dialled, as `a>b`. */
   readonly proxies: ReadonlyMap<string, TcpProxy>
   readonly #names = new Map<string, string>()
+  #nodes: readonly ClusterNode[]
 
   constructor (nodes: readonly ClusterNode[], directory: string, proxies: ReadonlyMap<string, TcpProxy>) {
-    this.nodes = nodes
+    this.#nodes = nodes
     this.directory = directory
     this.proxies = proxies
+  }
+
+  get nodes (): readonly ClusterNode[] {
+    return this.#nodes
+  }
+
+  /** Those that hold the data. */
+  get replicas (): ClusterNode[] {
+    return this.#nodes.filter(({ config }) => config.replicator.role !== 'witness')
+  }
+
+  /** One more node. Its process is not started yet. */
+  async add ({ name, knows, replicator }: NewNode): Promise<ClusterNode> {
+    const [port] = await freePorts(1)
+    const peers = knows.map(({ config: { host, port } }) => ({ host, port }))
+    const node = new ClusterNode({
+      name,
+      host: HOST,
+      port: port as number,
+      // A name may come twice, one after the other; a directory does not.
+      location: join(this.directory, `${name}-${port}`),
+      entry: ENTRY,
+      detours: [],
+      replicator: { host: HOST, port, peers, ...replicator }
+    })
+    this.#nodes = [...this.#nodes, node]
+    return node
+  }
+
+  /** It is no part of the cluster any more. What is left of its process is killed. */
+  async forget (node: ClusterNode): Promise<void> {
+    this.#nodes = this.#nodes.filter((other) => other !== node)
+    for (const [id, name] of this.#names) if (name === node.name) this.#names.delete(id)
+    await node.kill()
   }
 
   node (name: string): ClusterNode {
@@ -49,8 +91,8 @@ export class Cluster {
   /** Resolves when all nodes say that they are ready. */
   async ready (): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.call('ready')))
-    if (this.#names.size > 0) return
-    for (const node of this.nodes) this.#names.set((await node.call('stats')).id, node.name)
+    const known = new Set(this.#names.values())
+    for (const node of this.nodes) if (!known.has(node.name)) this.#names.set((await node.call('stats')).id, node.name)
   }
 
   /** The name of a node, by its id in the cluster; once all have been ready. */

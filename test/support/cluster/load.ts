@@ -29,13 +29,14 @@ type Result = string | null | Array<string | null> | Array<[string, string]>
  */
 export class Load {
   readonly history: Operation[] = []
+  /** What did not succeed, for people. */
+  readonly failures: string[] = []
   readonly #nodes: readonly ClusterNode[]
   readonly #options: LoadOptions
   readonly #waiting = new Set<{ left: number, resolve: () => void }>()
-  #clients: Array<Promise<void>> = []
-  #running = false
-  #stop: () => void = () => {}
-  #stopped: Promise<void> = Promise.resolve()
+  /** The clients of each node that has some, and what stops them. */
+  readonly #clients = new Map<ClusterNode, { stop: () => void, stopped: Promise<unknown> }>()
+  #lastClient = 0
   #lastId = 0
 
   constructor (nodes: readonly ClusterNode[], options: LoadOptions) {
@@ -44,18 +45,29 @@ export class Load {
   }
 
   start (): void {
-    this.#running = true
-    this.#stopped = new Promise((resolve) => { this.#stop = resolve })
-    this.#clients = this.#nodes.flatMap((node) => {
-      return Array.from({ length: this.#options.clientsPerNode }, (_, i) => this.#client(node, `${node.name}${i}`))
-    })
+    for (const node of this.#nodes) this.add(node)
+  }
+
+  /** Clients of one more node. */
+  add (node: ClusterNode): void {
+    const abort = new AbortController()
+    const aborted = new Promise<void>((resolve) => { abort.signal.addEventListener('abort', () => { resolve() }) })
+    // The values that a client writes are numbered by it: so none comes twice.
+    const clients = Array.from({ length: this.#options.clientsPerNode }, () => this.#client(node, `${node.name}${this.#lastClient++}`, abort.signal, aborted))
+    this.#clients.set(node, { stop: () => { abort.abort() }, stopped: Promise.all(clients) })
+  }
+
+  /** Resolves when the clients of this node have finished what they were doing. */
+  async retire (node: ClusterNode): Promise<void> {
+    const clients = this.#clients.get(node)
+    this.#clients.delete(node)
+    clients?.stop()
+    await clients?.stopped
   }
 
   /** Resolves when all clients have finished what they were doing. */
   async stop (): Promise<void> {
-    this.#running = false
-    this.#stop()
-    await Promise.all(this.#clients)
+    await Promise.all([...this.#clients.keys()].map((node) => this.retire(node)))
   }
 
   /** Resolves when `count` more operations have ended, however they did. */
@@ -72,6 +84,7 @@ export class Load {
       this.#record({ ...common, completed: now(), outcome: 'ok', ...(isRead(request) ? { result } : {}) } as Operation)
       return result
     } catch (error) {
+      this.failures.push(`${request.kind} of ${client}: ${error instanceof RemoteError ? error.code : (error as Error).constructor.name}: ${(error as Error).message}`)
       // Without a word on the outcome, as from a node that died, the write may have happened.
       const outcome = error instanceof RemoteError && error.outcome === 'aborted' ? 'aborted' : 'unknown'
       this.#record({ ...common, completed: now(), outcome: isRead(request) ? 'aborted' : outcome } as Operation)
@@ -79,10 +92,10 @@ export class Load {
     }
   }
 
-  async #client (node: ClusterNode, client: string): Promise<void> {
-    for (let i = 0; this.#running; i++) {
+  async #client (node: ClusterNode, client: string, signal: AbortSignal, aborted: Promise<void>): Promise<void> {
+    for (let i = 0; !signal.aborted; i++) {
       if (!node.up) {
-        await Promise.race([node.whenUp(), this.#stopped])
+        await Promise.race([node.whenUp(), aborted])
         continue
       }
       // What fails is recorded, and judged at the end.

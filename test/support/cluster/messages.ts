@@ -47,6 +47,11 @@ export interface NodeMethods {
   dump (): Array<[key: Uint8Array, value: Uint8Array]>
   /** How often each event of the replicator was emitted so far. */
   events (): Record<string, number>
+  addPeer (address: { host: string, port: number }): void
+  removePeer (member: string, force: boolean): void
+  recover (members: string[]): { cluster: string, epoch: number }
+  /** Leaves the cluster and closes the database; then the process ends by itself. If it may not leave, nothing is closed. */
+  leave (force: boolean): void
   /** Closes replicator and database, and lets the process end by itself. */
   close (): void
   /** The same, without waiting for what is running: to see that closing settles it. */

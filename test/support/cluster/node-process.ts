@@ -8,6 +8,9 @@ import type { Bulk } from './bulk.ts'
 import { releaseFile } from './messages.ts'
 import type { Failure, NodeConfig, NodeMethod, Reply, Request } from './messages.ts'
 
+/** Nothing is done after these. */
+const LAST: readonly NodeMethod[] = ['close', 'closeAbruptly', 'leave']
+
 const EVENTS = ['ready', 'notready', 'connect', 'disconnect', 'reconnect', 'fail', 'closed'] as const
 
 const parent = process.ppid
@@ -72,6 +75,14 @@ const methods: Record<NodeMethod, (...args: never[]) => unknown> = {
   peakMemory: () => process.resourceUsage().maxRSS * 1024,
   dump: () => db.iterator({ keyEncoding: 'view', valueEncoding: 'view' }).all(),
   events: () => counts,
+  addPeer: (address: { host: string, port: number }) => { replicator.addPeer(address) },
+  removePeer: (member: string, force: boolean) => replicator.removePeer(member, { force }),
+  recover: (members: string[]) => replicator.recover(members),
+  leave: async (force: boolean) => {
+    await replicator.leave({ force })
+    closing = true
+    await db.close()
+  },
   close: async () => {
     closing = true
     await replicator.close()
@@ -85,7 +96,7 @@ const methods: Record<NodeMethod, (...args: never[]) => unknown> = {
 
 process.on('message', ({ id, method, args }: Request) => {
   const result = answer(id, method, args)
-  if (method === 'close' || method === 'closeAbruptly') return
+  if (LAST.includes(method)) return
   running.add(result)
   result.finally(() => { running.delete(result) })
 })
@@ -101,7 +112,7 @@ async function answer (id: number, method: NodeMethod, args: unknown[]): Promise
     send({ type: 'failure', id, error: failureFrom(error) })
   }
   // The channel keeps the process alive; from here on only what was left open can.
-  if (closing && (method === 'close' || method === 'closeAbruptly')) process.disconnect()
+  if (closing && LAST.includes(method)) process.disconnect()
 }
 
 async function fill ({ first, count, bytes, perWrite = 1 }: Bulk): Promise<void> {

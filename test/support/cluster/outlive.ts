@@ -13,7 +13,7 @@ let last = 0
  */
 export async function outlive (t: Test, cluster: Cluster, load: Load, fault: Fault, victims: readonly ClusterNode[]): Promise<void> {
   const names = victims.map(({ name }) => name)
-  const survivors = cluster.nodes.filter((node) => !victims.includes(node))
+  const survivors = cluster.replicas.filter((node) => !victims.includes(node))
   const repair = await inflict(cluster, fault, victims)
   await Promise.all(survivors.map(async (node) => {
     const value = `survivor-${++last}`
@@ -22,6 +22,7 @@ export async function outlive (t: Test, cluster: Cluster, load: Load, fault: Fau
   await load.operations(20)
 
   await repair()
-  await cluster.whenLive(names, survivors[0] as ClusterNode)
+  await cluster.whenLive(names.filter((name) => cluster.replicas.includes(cluster.node(name))), survivors[0] as ClusterNode)
+  await Promise.all(victims.map((node) => node.call('ready')))
   t.pass(`${fault}: ${names.join(' and ')}, and back`)
 }
