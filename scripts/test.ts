@@ -5,19 +5,23 @@
  *     npm test -- unit cluster    these groups
  *     npm test -- unit frame      the files of this group whose path contains "frame"
  */
+import { statSync } from 'node:fs'
 import type { Selection } from './test/select.ts'
 import { select, UsageError } from './test/select.ts'
 import { runGroup } from './test/run-group.ts'
 
-/** These use all processors by themselves, or real time. The others run two at a time, the longest first. */
-const alone = ['sim', 'cluster']
+/** Uses all processors by itself. */
+const alone = 'sim'
+/** Waits most of the time, and is run in two halves. */
+const waiting = 'cluster'
+/** The others run two at a time, this one first. */
 const longest = 'level'
 
 let passed = 0
 let failed = 0
 
-async function run ({ group, files }: Selection): Promise<void> {
-  const result = await runGroup(group, files)
+async function run ({ group, files }: Selection, lane = 0): Promise<void> {
+  const result = await runGroup(group, files, lane)
   passed += result.passed
   failed += result.failed
 
@@ -30,11 +34,19 @@ async function runAll (selections: Selection[]): Promise<void> {
   for (let next = selections.shift(); next !== undefined; next = selections.shift()) await run(next)
 }
 
+async function runHalves ({ group, files }: Selection): Promise<void> {
+  // The longest files take the longest.
+  const byLength = files.map(file => ({ file, length: statSync(file).size })).sort((a, b) => b.length - a.length)
+  const halves = [0, 1].map(lane => byLength.filter((_, i) => i % 2 === lane).map(({ file }) => file).sort())
+  await Promise.all(halves.map((half, lane) => half.length === 0 && lane > 0 ? null : run({ group, files: half }, lane)))
+}
+
 try {
   const selections = select(process.argv.slice(2))
-  const together = selections.filter(({ group }) => !alone.includes(group)).sort((a, b) => Number(b.group === longest) - Number(a.group === longest))
+  const together = selections.filter(({ group }) => group !== alone && group !== waiting).sort((a, b) => Number(b.group === longest) - Number(a.group === longest))
   await Promise.all([runAll(together), runAll(together)])
-  await runAll(selections.filter(({ group }) => alone.includes(group)))
+  await runAll(selections.filter(({ group }) => group === alone))
+  for (const selection of selections) if (selection.group === waiting) await runHalves(selection)
 } catch (err) {
   if (!(err instanceof UsageError)) throw err
   console.log(err.message)

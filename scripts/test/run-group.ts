@@ -13,13 +13,14 @@ export interface GroupResult {
 const timeoutMinutes: Record<string, number> = { tidy: 2, unit: 4, transcript: 6, level: 8, sim: 10, cluster: 10 }
 const timeoutMinutesDefault = 6
 
-export async function runGroup (group: string, files: readonly string[]): Promise<GroupResult> {
+/** `lane` numbers those that run at the same time: they use different ports. */
+export async function runGroup (group: string, files: readonly string[], lane: number): Promise<GroupResult> {
   if (files.length === 0) {
     return { passed: 0, failed: 1, seconds: 0, failures: [`not ok test/${group} holds no file that ends in .test.ts`] }
   }
 
   const started = performance.now()
-  const run = await runTape(files, timeoutMinutes[group] ?? timeoutMinutesDefault)
+  const run = await runTape(files, timeoutMinutes[group] ?? timeoutMinutesDefault, lane)
   const tap = readTap(run.stdout)
 
   // A process that ends badly may have reported nothing wrong: it counts as one failure more.
@@ -42,10 +43,10 @@ interface Run {
   fault: string | null
 }
 
-async function runTape (files: readonly string[], minutes: number): Promise<Run> {
+async function runTape (files: readonly string[], minutes: number, lane: number): Promise<Run> {
   const args = ['--import', 'tsx', 'node_modules/tape/bin/tape', '--no-only', ...files]
   // In a process group of its own, so that a time-out ends what the tests have started, too.
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: { ...process.env, TEST_LANE: String(lane) } })
   const kill = () => { killGroup(child.pid) }
   const interrupt = () => { kill(); process.exit(130) }
   process.once('SIGINT', interrupt)
