@@ -114,7 +114,8 @@ class Chaos {
     const [shortest] = choices.sort((a, b) => a - b)
     const survivors = Array.from({ length: 20 }, () => [...nodes].sort(() => random.next() - 0.5).slice(0, shortest)).find(some => this.#isEnough(some))
     const asked = Math.max(...nodes.map(({ core }) => core?.minConsensus ?? 0))
-    const isLeaving = nodes.some(({ core }) => (core?.removing.length ?? 0) > 0)
+    // A change that is under way may leave fewer than are asked for.
+    const isLeaving = nodes.some(({ core }) => (core?.removing.length ?? 0) > 0) || new Set(views.map(({ members }) => members.join())).size > 1
     if (isLeaving || newest === undefined || survivors === undefined || nodes.some(({ disk, witness, joins }) => disk.view === null && !witness && joins === null) ||
       views.some(({ leaseFree }) => leaseFree) || survivors.filter(({ id }) => holders(newest).includes(id)).length <= asked) return this.comeToRest()
 

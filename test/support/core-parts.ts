@@ -1,3 +1,4 @@
+import type { Candidacy } from '../../lib/core/succession.ts'
 import type { Founding, Joining, PromiseMessage, StatusMessage } from '../../lib/core/messages.ts'
 import type { View } from '../../lib/core/view.ts'
 
@@ -75,4 +76,20 @@ export function foundingOf (more: Partial<Founding> = {}): Founding {
 
 export function joiningOf (more: Partial<Joining> = {}): Joining {
   return { name: '', witness: false, replaces: '', ...more }
+}
+
+/** What a proposer of epoch 9 has gathered, if all are connected with one another. */
+export function candidacyOf (promises: Candidacy['promises'], more: Partial<Candidacy> = {}): Candidacy {
+  return {
+    epoch: 9,
+    founding: null,
+    change: null,
+    recovery: null,
+    preferred: null,
+    without: [],
+    promises,
+    starts: new Map([...promises.keys()].map((id, i) => [id, i + 11])),
+    areConnected: () => true,
+    ...more
+  }
 }

@@ -3,7 +3,7 @@ import type { LeaseLeft, PromiseMessage } from '../../../lib/core/messages.ts'
 import type { Candidacy, Change, Succession } from '../../../lib/core/succession.ts'
 import { succeed } from '../../../lib/core/succession.ts'
 import type { View } from '../../../lib/core/view.ts'
-import { liveOf, promiseOf, viewOf } from '../../support/core-parts.ts'
+import { candidacyOf, liveOf, promiseOf, viewOf } from '../../support/core-parts.ts'
 
 // Views whose members are not those of the view before. See `spec/protocol.md`, "Changing members".
 
@@ -15,18 +15,7 @@ function promises (ids: string, common: Partial<PromiseMessage>, own: Record<str
 }
 
 function run (given: Map<string, PromiseMessage>, more: Partial<Candidacy> = {}): Succession {
-  return succeed({
-    epoch: 9,
-    founding: null,
-    change: null,
-    recovery: null,
-    preferred: null,
-    without: [],
-    promises: given,
-    starts: new Map([...given.keys()].map(id => [id, 1])),
-    areConnected: () => true,
-    ...more
-  })
+  return succeed(candidacyOf(given, more))
 }
 
 function made (given: Map<string, PromiseMessage>, more: Partial<Candidacy> = {}): View {

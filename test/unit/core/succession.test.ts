@@ -3,7 +3,7 @@ import type { PromiseMessage } from '../../../lib/core/messages.ts'
 import type { Candidacy, FoundingView, Succession } from '../../../lib/core/succession.ts'
 import { isSurvivor, succeed } from '../../../lib/core/succession.ts'
 import type { View } from '../../../lib/core/view.ts'
-import { promiseOf, viewOf } from '../../support/core-parts.ts'
+import { candidacyOf, promiseOf, viewOf } from '../../support/core-parts.ts'
 
 const timeout = 30_000
 
@@ -22,18 +22,7 @@ function promise (more: Partial<PromiseMessage> = {}): PromiseMessage {
 const founding: FoundingView = { cluster: 'fresh', members: ['a', 'b', 'c'], witnesses: [], names: ['', '', ''], seeder: null }
 
 function run (promises: Record<string, PromiseMessage>, more: Partial<Candidacy> = {}): Succession {
-  return succeed({
-    epoch: 9,
-    founding: null,
-    change: null,
-    recovery: null,
-    preferred: null,
-    without: [],
-    promises: new Map(Object.entries(promises)),
-    starts: new Map(Object.keys(promises).map((id, i) => [id, i + 11])),
-    areConnected: () => true,
-    ...more
-  })
+  return succeed(candidacyOf(new Map(Object.entries(promises)), more))
 }
 
 function made (promises: Record<string, PromiseMessage>, more: Partial<Candidacy> = {}): View {
