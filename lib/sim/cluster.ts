@@ -1,5 +1,7 @@
+import type { ViewInfo } from '../events.ts'
 import type { ReplicatorOptions } from '../options.ts'
 import { DatabaseReplicator } from '../replicator.ts'
+import type { DiskImage } from './disk.ts'
 import { SimDisk } from './disk.ts'
 import type { NetworkBehaviour } from './fabric.ts'
 import { Fabric } from './fabric.ts'
@@ -9,17 +11,20 @@ import type { WallClock } from './process.ts'
 import { SimProcess } from './process.ts'
 import { World } from './world.ts'
 
-type MachineOptions = Omit<ReplicatorOptions, 'host' | 'port' | 'peers' | 'transport'>
+/** Options of the replicator on one machine. */
+export type MachineOptions = Omit<ReplicatorOptions, 'host' | 'port' | 'peers' | 'transport'>
 
 export interface SimClusterOptions {
   /** Decides everything that happens. */
   seed: number
   /** The machines' names. Default: a, b, c. */
   names?: readonly string[]
-  /** Options of every replicator; addresses and peers are filled in: all know all. */
+  /** Options of every replicator; addresses are filled in. */
   replicator?: MachineOptions
   /** Options of single replicators, by the names of their machines. They go before those of all. */
   replicators?: Readonly<Record<string, MachineOptions>>
+  /** The peers of single machines, by their names; one that does not exist never answers. Default: all know all that are there from the beginning. */
+  peers?: Readonly<Record<string, readonly string[]>>
   network?: NetworkBehaviour
   disk?: Partial<DiskBehaviour>
   /** How much clocks may run too fast or too slow. Default 0: not at all. */
@@ -31,18 +36,26 @@ export class SimMachine {
   readonly name: string
   readonly disk = new SimDisk()
   readonly behaviour: DiskBehaviour
+  /** The names of the machines that the next start knows. */
+  peers: readonly string[]
+  /** Options of the next start. */
+  options: MachineOptions
   /** Called with each error that a replicator on this machine emits. */
   onError: ((error: Error) => void) | null = null
+  /** Called with each view that a replicator on this machine knows of. */
+  onView: ((view: ViewInfo) => void) | null = null
   readonly #cluster: SimCluster
   readonly #wallClock: WallClock = { aheadMs: 0 }
   #process: SimProcess | null = null
   #db: SimLevel | null = null
   #replicator: DatabaseReplicator | null = null
 
-  constructor (cluster: SimCluster, name: string, behaviour: DiskBehaviour) {
+  constructor (cluster: SimCluster, name: string, behaviour: DiskBehaviour, peers: readonly string[], options: MachineOptions) {
     this.#cluster = cluster
     this.name = name
     this.behaviour = behaviour
+    this.peers = peers
+    this.options = options
   }
 
   get up (): boolean {
@@ -68,19 +81,20 @@ export class SimMachine {
   /** Starts a process with a replicator on this machine's disk. */
   start (): void {
     if (this.#process !== null) return
-    const { world, fabric, options, names } = this.#cluster
+    const { world, fabric, options } = this.#cluster
     world.say(`${this.name} starts`)
     const drift = 1 + (world.random.next() * 2 - 1) * (options.driftMax ?? 0)
     const process = new SimProcess(world, this.name, drift, this.#wallClock)
     this.#process = process
     this.#db = new SimLevel(this.disk, process, world.random.fork(), this.behaviour)
-    const peers = names.filter(name => name !== this.name).map(host => ({ host, port: 1 }))
-    this.#replicator = new DatabaseReplicator(this.#db, { name: this.name, ...options.replicator, ...options.replicators?.[this.name], host: this.name, port: 1, peers }, {
+    const peers = this.peers.map(host => ({ host, port: 1 }))
+    this.#replicator = new DatabaseReplicator(this.#db, { name: this.name, ...this.options, host: this.name, port: 1, peers }, {
       env: process,
       network: (settings) => fabric.plug(process, settings.failAfter, settings.failureTimeoutMs)
     })
     this.#replicator.on('ready', () => { world.say(`${this.name} is ready in epoch ${this.replicator.stats().epoch}`) })
     this.#replicator.on('notready', () => { world.say(`${this.name} is not ready`) })
+    this.#replicator.on('view', view => this.onView?.(view))
     this.#replicator.on('error', (error) => {
       world.say(`${this.name} error: ${error.message}`)
       this.onError?.(error)
@@ -132,6 +146,45 @@ export class SimMachine {
     this.#process.resume()
   }
 
+  /** Leaves the cluster. The replicator is closed then; the process goes on until it is killed. */
+  leave (options: { force?: boolean } = {}): Promise<void> {
+    this.#cluster.world.say(`${this.name} is to leave`)
+    return this.replicator.leave(options)
+  }
+
+  /** This machine has another removed, named by its name or id. */
+  removePeer (member: string, options: { force?: boolean } = {}): Promise<void> {
+    this.#cluster.world.say(`${this.name} is to remove ${member}`)
+    return this.replicator.removePeer(member, options)
+  }
+
+  /** The last resort: to be called on each survivor. */
+  recover (members: readonly string[]): Promise<{ cluster: string, epoch: number }> {
+    this.#cluster.world.say(`${this.name} is to go on with ${members.join(', ')} alone`)
+    return this.replicator.recover(members)
+  }
+
+  /** All that is on the disk, for `restore`, on this machine or another: then that runs with the identity of this one. */
+  image (): DiskImage {
+    return this.disk.image()
+  }
+
+  /** Puts the disk back to an image. The machine must be down. */
+  restore (image: DiskImage): void {
+    this.#exchange(`the disk of ${this.name} is put back to an image`, image)
+  }
+
+  /** The machine gets a new disk: what starts on it next is a new node. It must be down. */
+  wipe (): void {
+    this.#exchange(`${this.name} gets a new disk`, [])
+  }
+
+  #exchange (line: string, image: DiskImage): void {
+    if (this.#process !== null) throw new Error(`${this.name} is up`)
+    this.#cluster.world.say(line)
+    this.disk.replace(image)
+  }
+
   #end (line: string, silently: boolean): void {
     if (this.#process === null) return
     this.#cluster.world.say(line)
@@ -148,15 +201,30 @@ export class SimCluster {
   readonly world: World
   readonly fabric: Fabric
   readonly options: SimClusterOptions
-  readonly names: readonly string[]
-  readonly machines: readonly SimMachine[]
+  readonly #machines: SimMachine[] = []
 
   constructor (options: SimClusterOptions) {
     this.options = options
-    this.names = options.names ?? ['a', 'b', 'c']
+    const names = options.names ?? ['a', 'b', 'c']
     this.world = new World(options.seed)
     this.fabric = new Fabric(this.world, options.network)
-    this.machines = this.names.map(name => new SimMachine(this, name, { ...goodDisk, ...options.disk }))
+    for (const name of names) this.addMachine(name, options.peers?.[name] ?? names.filter(other => other !== name), options.replicators?.[name])
+  }
+
+  get machines (): readonly SimMachine[] {
+    return this.#machines
+  }
+
+  get names (): readonly string[] {
+    return this.#machines.map(({ name }) => name)
+  }
+
+  /** One more machine, which is down, and knows these; the others hear of it when it reaches one of them. `options` go before those of all. */
+  addMachine (name: string, peers: readonly string[], options: MachineOptions = {}): SimMachine {
+    if (this.names.includes(name)) throw new RangeError(`there is a machine ${name} already`)
+    const machine = new SimMachine(this, name, { ...goodDisk, ...this.options.disk }, peers, { ...this.options.replicator, ...options })
+    this.#machines.push(machine)
+    return machine
   }
 
   machine (name: string): SimMachine {

@@ -4,6 +4,9 @@ export interface DiskChange {
   readonly value: Uint8Array | null
 }
 
+/** All that a disk holds, in order. */
+export type DiskImage = ReadonlyArray<readonly [key: string, value: Uint8Array]>
+
 /** A batch that is not synced, and how to undo it. */
 interface Unsynced {
   readonly changes: readonly DiskChange[]
@@ -65,6 +68,21 @@ export class SimDisk {
     const start = from === null ? 0 : this.#find(from)
     const end = to === null ? this.#keys.length : this.#find(to)
     return this.#keys.slice(start, end).map(key => [key, this.#values.get(key) as Uint8Array])
+  }
+
+  /** Everything at this moment: what a killed process leaves behind. */
+  image (): DiskImage {
+    return this.range(null, null)
+  }
+
+  /** The disk is put back to an image, or, if that is empty, replaced by a new one. Nothing of this is unsynced, and nobody who watches batches is told. */
+  replace (image: DiskImage): void {
+    this.#values.clear()
+    for (const [key, value] of image) this.#values.set(key, value)
+    this.#keys = image.map(([key]) => key)
+    this.#unsynced = []
+    this.#synced = this.#written
+    this.#torn = false
   }
 
   /** Returns the number of this batch, for `sync`. */

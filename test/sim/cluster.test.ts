@@ -223,3 +223,93 @@ tape('a founder whose data are in the log, and who has to get a copy before it k
   t.ok(copies > 0, `${copies} times it got a copy`)
   t.deepEqual(failures, [])
 })
+
+tape('a machine whose disk is put back to an old image takes no part any more', { timeout: 60_000 }, async (t) => {
+  const cluster = new SimCluster({ seed: 11, replicator: { minConsensus: 1, failureTimeoutMs: 1000 } }).start()
+  t.ok(await cluster.run(() => cluster.ready, 10_000))
+  const c = cluster.machine('c')
+  c.kill()
+  const image = c.disk.range(null, null)
+  c.start()
+  t.ok(await cluster.run(() => cluster.ready, 20_000), 'a restart is welcome')
+  c.kill()
+
+  const removed = c.disk.range(null, null).map(([key]) => ({ key, value: null }))
+  c.disk.sync(c.disk.write([...removed, ...image.map(([key, value]) => ({ key, value }))]))
+  const codes: unknown[] = []
+  c.onError = error => { codes.push((error as { code?: unknown }).code) }
+  c.start()
+  t.ok(await cluster.run(() => c.replicator.status === 'failed', 20_000))
+  t.equal(codes.pop(), 'LEVEL_STALE_IDENTITY')
+  await cluster.until(cluster.machine('a').db.put('x', '1'))
+  t.equal(await cluster.until(cluster.machine('b').db.get('x')), '1', 'the others go on')
+
+  c.kill()
+  c.start()
+  t.ok(await cluster.run(() => c.replicator.status === 'failed', 20_000), 'nor after another start')
+})
+
+tape('a machine is added while the world runs, and joins by one address', { timeout: 60_000 }, async (t) => {
+  const cluster = new SimCluster({ seed: 12, replicator: { minConsensus: 1, failureTimeoutMs: 1000 } }).start()
+  t.ok(await cluster.run(() => cluster.ready, 10_000))
+  await cluster.until(cluster.machine('a').db.put('x', '1'))
+  const d = cluster.addMachine('d', ['b'])
+  t.throws(() => cluster.addMachine('d', []), RangeError)
+  t.notOk(cluster.ready, 'it is not up yet')
+  d.start()
+  t.ok(await cluster.run(() => cluster.ready, 20_000))
+  t.equal(d.replicator.stats().members.length, 4)
+  t.equal(await cluster.until(d.db.get('x')), '1')
+
+  await cluster.until(cluster.machine('b').leave())
+  t.equal(cluster.machine('b').replicator.status, 'closed')
+  cluster.machine('c').kill()
+  await cluster.until(d.removePeer('c'))
+  t.equal(d.replicator.stats().members.length, 2)
+  await cluster.until(d.db.put('x', '2'))
+  t.equal(await cluster.until(cluster.machine('a').db.get('x')), '2')
+})
+
+tape('a machine with a new disk takes its own old place; one that runs on a copy of the disk is refused', { timeout: 60_000 }, async (t) => {
+  const cluster = new SimCluster({ seed: 13, replicator: { minConsensus: 1, failureTimeoutMs: 1000 } }).start()
+  t.ok(await cluster.run(() => cluster.ready, 10_000))
+  await cluster.until(cluster.machine('a').db.put('x', '1'))
+  const c = cluster.machine('c')
+  t.throws(() => { c.wipe() }, /is up/)
+  c.kill()
+  const image = c.image()
+  c.start()
+  t.ok(await cluster.run(() => cluster.ready, 20_000))
+  const copy = cluster.addMachine('copy', ['a', 'b'])
+  copy.restore(image)
+  const codes: unknown[] = []
+  copy.onError = error => { codes.push((error as { code?: unknown }).code) }
+  copy.start()
+  t.ok(await cluster.run(() => copy.replicator.status === 'failed', 20_000))
+  t.equal(codes.pop(), 'LEVEL_STALE_IDENTITY')
+  t.equal(c.replicator.status, 'ready', 'and the other goes on')
+  copy.kill()
+
+  c.kill()
+  c.wipe()
+  c.options = { ...c.options, replaces: 'c' }
+  c.start()
+  t.ok(await cluster.run(() => ['a', 'b', 'c'].every(name => cluster.machine(name).replicator.status === 'ready'), 30_000))
+  t.equal(c.replicator.stats().members.length, 3)
+  t.equal(await cluster.until(c.db.get('x')), '1')
+})
+
+tape('the last one is declared to be the cluster', { timeout: 60_000 }, async (t) => {
+  const cluster = new SimCluster({ seed: 14, peers: { c: ['a'] }, replicators: { c: { minConsensus: 0, consistency: 'strong' } } }).start()
+  t.ok(await cluster.run(() => cluster.ready, 10_000))
+  const [a, b, c] = cluster.machines as [SimMachine, SimMachine, SimMachine]
+  await cluster.until(a.db.put('x', '1'))
+  a.kill()
+  b.kill()
+  t.ok(await cluster.run(() => c.replicator.status !== 'ready' && !c.replicator.stats().peers.some(({ connected }) => connected), 20_000))
+  const before = c.replicator.stats().cluster
+  const { cluster: after } = await cluster.until(c.recover(['c']))
+  t.notEqual(after, before)
+  t.ok(await cluster.run(() => c.replicator.status === 'ready', 20_000))
+  t.equal(await cluster.until(c.db.get('x')), '1')
+})

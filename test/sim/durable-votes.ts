@@ -5,6 +5,7 @@ import { appliedKey, copyKey, decodeApplied, logEnd, logKey, logStart } from '..
 import { decodeGroup } from '../../lib/wire/group.ts'
 import { decodeOperations } from '../../lib/wire/operations.ts'
 import type { Change } from '../support/check/history.ts'
+import type { Holder } from './population.ts'
 
 /** Where a write is: in the group with this key and these bytes. */
 interface Place {
@@ -15,25 +16,31 @@ interface Place {
 
 const [first, beyond, applied, copy] = [logStart, logEnd, appliedKey, copyKey].map(toText) as [string, string, string, string]
 
+/** What a write that was called on a machine, at a moment of the history, needs. */
+export interface DurabilityRules {
+  /** How many others must have it. */
+  others (machine: SimMachine, invoked: number): number
+  /** Who of them count. */
+  holders (machine: SimMachine, invoked: number): readonly Holder[]
+}
+
 /**
  * Whenever a write is acknowledged, the node on which it was called and at least so many others as it is set to have it on
  * stable storage, in the log or in the data. It does not matter whether they are up.
  */
 export class DurableVotes {
   readonly problems: string[] = []
-  readonly #machines: readonly SimMachine[]
-  readonly #minConsensus: (machine: SimMachine) => number
+  readonly #rules: DurabilityRules
   /** For each machine, where its log has, or had, each version of each key. */
   readonly #places = new Map<SimMachine, Map<string, Place>>()
 
-  constructor (machines: readonly SimMachine[], minConsensus: (machine: SimMachine) => number) {
-    this.#machines = machines
-    this.#minConsensus = minConsensus
-    for (const machine of machines) this.#places.set(machine, new Map())
+  constructor (rules: DurabilityRules) {
+    this.#rules = rules
   }
 
   onBatch (machine: SimMachine, changes: readonly DiskChange[]): void {
-    const places = this.#places.get(machine)
+    const places = this.#places.get(machine) ?? new Map<string, Place>()
+    this.#places.set(machine, places)
     for (const { key, value } of changes) {
       if (value === null || key < first || key >= beyond) continue
       const group = decodeGroup(value)
@@ -42,30 +49,31 @@ export class DurableVotes {
         if (entry.kind !== 'write') return
         const place = { position: group.first + i, key: toText(logKey(group.first)), record }
         for (const op of decodeOperations(entry.body)) {
-          if (op.type === 'put') places?.set(version(toText(op.key), toText(op.value)), place)
+          if (op.type === 'put') places.set(version(toText(op.key), toText(op.value)), place)
         }
       })
     }
   }
 
-  /** Deletions cannot be told apart, so of a write that only deletes nothing is known. */
-  onAcknowledged (machine: SimMachine, changes: readonly Change[]): void {
+  /** Deletions cannot be told apart, so of a write that only deletes nothing is known. `invoked`: when it was called. */
+  onAcknowledged (machine: SimMachine, changes: readonly Change[], invoked: number): void {
     const put = changes.find(change => change.value !== null)
     if (put === undefined) return
     const place = this.#places.get(machine)?.get(version(put.key, put.value as string))
     // It came with a copy of the data.
     if (place === undefined) return
 
-    const holders = this.#machines.filter(other => holds(other, place))
-    const others = holders.filter(other => other !== machine).length
-    if (holders.includes(machine) && others >= this.#minConsensus(machine)) return
+    const needed = this.#rules.others(machine, invoked)
+    const holders = this.#rules.holders(machine, invoked).filter(other => holds(other, place))
+    const others = holders.filter(({ disk }) => disk !== machine.disk).length
+    if (holders.length > others && others >= needed) return
     this.problems.push(`${machine.name} acknowledges a write at position ${place.position}, which only ${holders.map(({ name }) => name).join(', ') || 'nobody'} has on stable storage; ` +
-      `it needs ${this.#minConsensus(machine)} others`)
+      `it needs ${needed} others`)
   }
 }
 
 /** Whether it would be there after a power cut. */
-function holds ({ disk }: SimMachine, { position, key, record }: Place): boolean {
+function holds ({ disk }: Holder, { position, key, record }: Place): boolean {
   // Data that are being copied are of no use to anybody.
   if (disk.durable(copy) !== undefined) return false
   const inLog = disk.durable(key)

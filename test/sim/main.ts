@@ -21,6 +21,7 @@ const help = `Simulates clusters.
   --workers N                            processes; default: one for each processor
   --minutes N                            begins no more seeds after that time
   --first                                ends at the first violation
+  --changes                              only seeds in which the members change
   --only JSON                            these settings instead of those drawn: {"nodes":3,"faults":{"kill":4}}
 `
 
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     workers: { type: 'string' },
     minutes: { type: 'string' },
     first: { type: 'boolean', default: false },
+    changes: { type: 'boolean', default: false },
     only: { type: 'string', default: '{}' },
     worker: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
@@ -54,11 +56,13 @@ async function search (): Promise<void> {
   const end = values.minutes === undefined ? Infinity : Date.now() + Number(values.minutes) * 60_000
   const tally = new Tally()
   let next = from
+  const isWanted = (seed: number): boolean => !values.changes || settingsOf(seed).changes !== null
 
   await Promise.all(Array.from({ length: workers }, () => new Promise<void>((resolve, reject) => {
     const child = fork(fileURLToPath(import.meta.url), ['--worker', '--only', values.only], { execArgv: ['--import', 'tsx'] })
     const give = (): void => {
       const goesOn = next < from + count && Date.now() < end && !(values.first && tally.violations > 0)
+      if (goesOn) while (!isWanted(next)) next++
       if (goesOn) child.send(next++)
       else child.disconnect()
     }
@@ -78,7 +82,8 @@ async function search (): Promise<void> {
 }
 
 function settingsOf (seed: number): SimSettings {
-  return focus(drawSettings(seed), JSON.parse(values.only) as Focus)
+  const only = JSON.parse(values.only) as Focus
+  return focus(drawSettings(seed, only.changes !== null), only)
 }
 
 /** What nobody has thought of, on a disk that cannot be read for example, is a violation, too. */
@@ -87,7 +92,7 @@ async function run (settings: SimSettings, onLine: ((line: string) => void) | nu
     return await runSeed(settings, onLine)
   } catch (error) {
     const problems = [`the run ended with ${error instanceof Error ? error.stack : String(error)}`]
-    return { settings, problems, operations: 0, committed: 0, unknown: 0, events: 0, virtualMs: 0, faults: {}, traceHash: '' }
+    return { settings, problems, operations: 0, committed: 0, unknown: 0, events: 0, virtualMs: 0, faults: {}, changes: {}, traceHash: '' }
   }
 }
 

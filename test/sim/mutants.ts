@@ -1,4 +1,5 @@
-import type { Focus } from './settings.ts'
+import type { ChangeKind, ChangeSettings, Focus } from './settings.ts'
+import { changeKinds } from './settings.ts'
 
 /** A bug to plant: a change of the sources that the simulator must catch. */
 export interface Mutant {
@@ -9,7 +10,7 @@ export interface Mutant {
   readonly replace: string
   /** Changes that would be right by themselves, and make the bug likelier to show. */
   readonly with?: readonly Edit[]
-  /** Where it is looked for. Default: everywhere. */
+  /** Where it is looked for. Default: everywhere, without changes of the members. */
   readonly focus?: Focus
   /** The first seed. Default 1. */
   readonly from?: number
@@ -24,7 +25,7 @@ export interface Edit {
 /** Any survivor will do: so one that has the shortest log will, too. */
 const worstSurvivor: Edit = {
   file: 'lib/core/succession.ts',
-  find: 'liveUnder(a).length - liveUnder(b).length ||\n      compareNames(promise(candidacy, a).end, promise(candidacy, b).end)',
+  find: 'liveUnder(a).length - liveUnder(b).length ||\n      Number(a === preferred) - Number(b === preferred) ||\n      compareNames(promise(candidacy, a).end, promise(candidacy, b).end)',
   replace: 'compareNames(promise(candidacy, b).end, promise(candidacy, a).end)'
 }
 
@@ -60,6 +61,36 @@ const withinALease: Focus = {
 
 /** Three nodes of which one is cut off while the others restart, all within a lease. */
 const afterRestarts: Focus = { ...withinALease, brief: true, failureTimeoutMs: 60, keys: 4, clientsPerNode: 8, thinkMs: 30, faults: { isolate: 1, kill: 6 } }
+
+const noRates = Object.fromEntries(changeKinds.map(kind => [kind, 0])) as Record<ChangeKind, number>
+
+/** Members come and go all the time, while nodes die and lose sight of one another for a moment. */
+const changing: Focus = {
+  nodes: 3,
+  durability: 'disk',
+  brief: true,
+  foundingData: false,
+  queueMax: 100_000,
+  leftOut: 0,
+  driftMax: 0,
+  clientsPerNode: 1,
+  operations: 600,
+  keys: 2,
+  valueBytesMax: 10,
+  thinkMs: 100,
+  writeTimeoutMs: 2000,
+  delayMaxMs: 10,
+  bandwidth: 100_000,
+  syncMs: 5,
+  failureTimeoutMs: 100,
+  logBytesMax: 2 ** 28,
+  faults: { split: 10, kill: 0.3 },
+  changes: { minConsensus: 0, machinesMax: 5, witness: false, wrongPeers: 'nothing', recover: false, rates: { ...noRates, join: 1, joinSeveral: 2, leave: 2, remove: 1 } }
+}
+
+function changingWith (changes: Partial<ChangeSettings>, rates: Partial<Record<ChangeKind, number>>, only: Focus = {}): Focus {
+  return { ...changing, ...only, changes: { ...changing.changes as ChangeSettings, ...changes, rates: { ...noRates, ...rates } } }
+}
 
 /** Each was a hole in a draft of the protocol, or is known from comparable systems. */
 export const mutants: readonly Mutant[] = [
@@ -115,8 +146,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'ignore the epoch: go on in the old view after a promise',
     file: 'lib/core/core.ts',
-    find: '    this.#vow = vow\n    this.#leaveView()\n',
-    replace: '    this.#vow = vow\n',
+    find: '    this.#belonging.vow = vow\n    this.#leaveView()\n',
+    replace: '    this.#belonging.vow = vow\n',
     from: 87
   },
   {
@@ -124,7 +155,7 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/agreement.ts',
     find: 'message.epoch > vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX',
     replace: 'message.epoch >= vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX',
-    from: 34
+    from: 50
   },
   {
     name: "a view without a survivor's promise",
@@ -139,7 +170,7 @@ export const mutants: readonly Mutant[] = [
     find: 'return from !== null && intact && complete && installed >= from',
     replace: 'return from !== null && intact && complete && installed >= 0',
     with: [worstSurvivor],
-    from: 362
+    from: 1
   },
   {
     name: 'no since: a member that is admitted again believes that it survived',
@@ -147,7 +178,7 @@ export const mutants: readonly Mutant[] = [
     find: 'since: survivors.includes(id) && previous !== null ? since(previous, id) as number : epoch',
     replace: 'since: Math.min(epoch, 1)',
     with: [worstSurvivor],
-    from: 362
+    from: 1
   },
   {
     name: 'a stale lease: commit before the leases of the excluded have passed',
@@ -159,8 +190,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'no full lease wait after a restart',
     file: 'lib/core/leases.ts',
-    find: 'Math.max(this.#granted.get(holder) ?? 0, this.#unknownUntil) - now',
-    replace: '(this.#granted.get(holder) ?? 0) - now',
+    find: "add('', this.#unknownUntil)",
+    replace: '',
     with: [untoldByOthers],
     focus: afterRestarts,
     from: 369
@@ -174,10 +205,10 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'consistent reads without a lease',
-    file: 'lib/core/core.ts',
-    find: "return lease === 'free' || lease === 'valid'",
-    replace: "return lease !== 'none'",
-    from: 75
+    file: 'lib/core/readiness.ts',
+    find: "(lease === 'free' || lease === 'valid')",
+    replace: "lease !== 'none'",
+    from: 185
   },
   {
     name: 'a lease that is granted after a promise of a later view',
@@ -200,7 +231,8 @@ export const mutants: readonly Mutant[] = [
     name: 'the table of origins is not in copies',
     file: 'lib/core/core.ts',
     find: 'rows: [...this.#application.table.entries()]',
-    replace: 'rows: []'
+    replace: 'rows: []',
+    from: 196
   },
   {
     name: 'forget the number of a submission',
@@ -222,8 +254,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'read while not readable',
-    file: 'lib/core/core.ts',
-    find: 'if (view === null || this.#vow.epoch !== view.epoch || !isLive(view, this.self)) return false',
+    file: 'lib/core/readiness.ts',
+    find: 'if (view === null || node.vow.epoch !== view.epoch || !isLive(view, node.self)) return false',
     replace: 'if (view === null) return true'
   },
   {
@@ -235,8 +267,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a read of several keys that waits for the first only',
     file: 'lib/core/core.ts',
-    find: 'for (const key of keys) position = Math.max(position, this.pending.position(key))',
-    replace: 'for (const key of keys.slice(0, 1)) position = Math.max(position, this.pending.position(key))'
+    find: 'return keys.reduce(',
+    replace: 'return keys.slice(0, 1).reduce('
   },
   {
     name: 'apply before the commit',
@@ -267,7 +299,7 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/coordinator.ts',
     find: "follower.state = 'asked'\n    follower.told = 0",
     replace: "follower.state = 'asked'",
-    from: 103
+    from: 144
   },
   {
     name: 'data without their position',
@@ -277,8 +309,52 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a founder without data that does not wait for those of the others',
-    file: 'lib/core/core.ts',
-    find: ' || (view.seeder !== null && !this.seeded)) return false',
-    replace: ') return false'
+    file: 'lib/core/readiness.ts',
+    find: '(view.seeder === null || node.seeded) && ',
+    replace: ''
+  },
+  {
+    name: 'admission of a joiner that has not caught up',
+    file: 'lib/core/membership.ts',
+    find: 'if (!joining.witness && !(caughtUp && ',
+    replace: 'if (!joining.witness && !(',
+    with: [
+      { file: 'lib/core/succession.ts', find: 'previous === null || promise(candidacy, id).caughtUp || ', replace: 'id !== "" || ' },
+      { file: 'lib/core/core.ts', find: 'complete: this.complete && !this.mustCopy && !this.#config.witness', replace: 'complete: !this.#config.witness' }
+    ],
+    focus: changingWith({}, { joinSeveral: 2, leave: 2 })
+  },
+  {
+    name: 'a joiner that keeps its own data',
+    file: 'lib/core/belonging.ts',
+    find: 'this.mustCopy = true',
+    replace: 'this.mustCopy = false',
+    focus: changingWith({}, { joinSeveral: 2, leave: 2 })
+  },
+  {
+    name: 'a witness that counts as a member with the data',
+    file: 'lib/core/succession.ts',
+    find: 'const data = holders(next)',
+    replace: 'const data = next.members',
+    with: [{ file: 'lib/core/core.ts', find: ' && !this.#config.witness,\n      caughtUp', replace: ',\n      caughtUp' }],
+    focus: changingWith({ witness: true }, { joinWitness: 1 })
+  },
+  {
+    name: 'an old disk is not noticed',
+    file: 'lib/sightings.ts',
+    find: 'if (seen === undefined) return false',
+    replace: 'if (seen !== null) return false',
+    focus: changingWith({}, { oldImage: 4, clone: 4 }, { faults: { kill: 4 } })
+  },
+  {
+    name: 'a removed node that goes on reading',
+    file: 'lib/core/readiness.ts',
+    find: 'node.vow.epoch !== view.epoch || ',
+    replace: '(node.vow.epoch !== view.epoch && node.known?.members.includes(node.self) === true) || ',
+    with: [
+      { file: 'lib/core/belonging.ts', find: "this.#host.emit({ type: 'removed' })", replace: '' },
+      { file: 'lib/core/heartbeats.ts', find: 'view === null || vow.epoch !== view.epoch) return', replace: 'view === null || (vow.epoch !== view.epoch && !view.leaseFree)) return' }
+    ],
+    focus: changingWith({ minConsensus: null }, { remove: 2, joinSeveral: 4 }, { clientsPerNode: 2, thinkMs: 20, faults: {} })
   }
 ]

@@ -27,6 +27,15 @@ export interface NemesisEvents {
   onResume (machine: SimMachine): void
 }
 
+/** Whom it may do harm to, and what it mends. */
+export interface NemesisScope {
+  /** Machines that take part, or try to. */
+  readonly targets: readonly SimMachine[]
+  mayRun (machine: SimMachine): boolean
+  /** It has failed, and a restart is no remedy. */
+  isBeyondRepair (machine: SimMachine): boolean
+}
+
 /** Does harm to a cluster, at random moments, until it is told to stop; then mends everything, or everything but some machines. */
 export class Nemesis {
   readonly injected: Partial<Record<FaultKind, number>> = {}
@@ -34,6 +43,7 @@ export class Nemesis {
   readonly #settings: SimSettings
   readonly #random: Random
   readonly #events: NemesisEvents
+  readonly #scope: NemesisScope
   readonly #torn: TornTails
   readonly #clocks = new Map<SimMachine, Clocks>()
   /** Whose database was told to close. */
@@ -41,11 +51,12 @@ export class Nemesis {
   #leftOut: readonly SimMachine[] = []
   #active = true
 
-  constructor (cluster: SimCluster, settings: SimSettings, events: NemesisEvents) {
+  constructor (cluster: SimCluster, settings: SimSettings, events: NemesisEvents, scope: NemesisScope) {
     this.#cluster = cluster
     this.#settings = settings
     this.#random = new Random(settings.seed ^ 0xbad)
     this.#events = events
+    this.#scope = scope
     this.#torn = new TornTails(cluster, (machine) => {
       this.#down(machine, () => {
         machine.kill()
@@ -53,7 +64,6 @@ export class Nemesis {
       })
       this.#start(machine)
     })
-    for (const machine of cluster.machines) this.#clocks.set(machine, { suspended: false, suspendedAt: -Infinity, setBackAt: -Infinity })
   }
 
   get problems (): readonly string[] {
@@ -73,7 +83,6 @@ export class Nemesis {
    */
   stop (leftOut: readonly SimMachine[] = []): void {
     this.#active = false
-    this.#leftOut = leftOut
     // What was sent last may be lost with its session, and nothing comes after it.
     if (this.#random.chance(0.5)) {
       for (const a of this.#cluster.names) for (const b of this.#cluster.names) if (a < b) this.#cluster.reset(a, b)
@@ -83,11 +92,23 @@ export class Nemesis {
       Object.assign(machine.behaviour, { full: false, hangs: false, failedWrites: 0, failedReads: 0 })
       this.#resume(machine)
     }
+    this.leaveOut(leftOut)
+    this.#mend()
+  }
+
+  /** Without any fault, these stay dead, or cut off from all others, until `letIn()`. */
+  leaveOut (leftOut: readonly SimMachine[]): void {
+    this.#leftOut = leftOut
     for (const machine of leftOut) {
       if (this.#settings.leftOutHow === 'dead') this.#down(machine, () => { machine.kill() })
       else this.#cutOff(machine, this.#cluster.machines.filter(other => !leftOut.includes(other)))
     }
-    this.#mend()
+  }
+
+  /** A machine goes down, unless it is. */
+  kill (machine: SimMachine): void {
+    this.#resume(machine)
+    this.#down(machine, () => { machine.kill() })
   }
 
   /** Those that were left out come back. */
@@ -100,6 +121,7 @@ export class Nemesis {
   #mend (): void {
     for (const machine of this.#cluster.machines) {
       if (this.#leftOut.includes(machine) && this.#settings.leftOutHow === 'dead') continue
+      if (!this.#scope.mayRun(machine) || (machine.up && this.#scope.isBeyondRepair(machine))) continue
       const isOver = machine.up && (this.#closing.delete(machine.name) || ['failed', 'closed'].includes(machine.replicator.status))
       if (isOver) this.#down(machine, () => { machine.kill() })
       this.#start(machine)
@@ -119,9 +141,11 @@ export class Nemesis {
 
   #inject (kind: FaultKind): void {
     const random = this.#random
-    const { machines, names, world } = this.#cluster
+    const { world } = this.#cluster
+    const machines = this.#scope.targets
+    if (machines.length === 0) return
     const machine = random.pick(machines)
-    const other = random.pick(names)
+    const other = random.pick(machines).name
     const later = (fn: () => void): void => {
       world.schedule(random.skewed(0.5, random.pick(this.#settings.brief ? [50, 500, 1500] : [5, 500, 10_000])), `end of ${kind}`, () => { if (this.#active) fn() })
     }
@@ -176,6 +200,12 @@ export class Nemesis {
         if (other !== machine.name) this.#cutOff(machine, machines.filter(each => each.name === other))
         later(() => { this.#cluster.heal() })
         break
+      case 'split': {
+        const side = machines.filter(() => random.chance(0.5))
+        for (const one of side) this.#cutOff(one, machines.filter(each => !side.includes(each)))
+        later(() => { this.#cluster.heal() })
+        break
+      }
       case 'reset':
         if (other !== machine.name) this.#cluster.reset(machine.name, other)
         break
@@ -259,7 +289,9 @@ export class Nemesis {
   }
 
   #clocksOf (machine: SimMachine): Clocks {
-    return this.#clocks.get(machine) as Clocks
+    const clocks = this.#clocks.get(machine) ?? { suspended: false, suspendedAt: -Infinity, setBackAt: -Infinity }
+    this.#clocks.set(machine, clocks)
+    return clocks
   }
 
   #isRecent (at: number): boolean {
@@ -276,6 +308,7 @@ export class Nemesis {
   }
 
   #start (machine: SimMachine): void {
+    if (!this.#scope.mayRun(machine)) return
     this.#torn.start(machine)
   }
 

@@ -14,8 +14,10 @@ export function isDamage (error: unknown): boolean {
 export class NodeErrors {
   readonly problems: string[] = []
 
-  watch (machine: SimMachine): void {
+  /** `isRefused`: some run on old disks, which the others say. Who fails of that is another matter. */
+  watch (machine: SimMachine, isRefused = false): void {
     machine.onError = (error) => {
+      if (isRefused && codeOf(error) === codes.staleIdentity) return
       if (!forbidden.has(codeOf(error)) || (machine.disk.torn && isDamage(error))) return
       const { cause } = error as { cause?: unknown }
       this.problems.push(`${machine.name} reports ${codeOf(error)}: ${error.message} ${cause instanceof Error ? cause.stack ?? '' : ''}`)

@@ -17,6 +17,12 @@ export class OneOrder {
   /** The log, as whoever applied a group first had it, from the beginning: no disk holds all of it for ever. */
   readonly log = new Map<number, Uint8Array>()
   readonly #applied = new Map<SimMachine, number>()
+  readonly #before: () => ReadonlyMap<string, string>
+
+  /** `before`: what was in the data before the log began, and is not in the log. */
+  constructor (before: () => ReadonlyMap<string, string> = () => new Map()) {
+    this.#before = before
+  }
 
   /** At the beginning, and whenever a process has ended. */
   onDown (machine: SimMachine): void {
@@ -52,7 +58,7 @@ export class OneOrder {
   }
 
   #checkCopied (machine: SimMachine, position: number): void {
-    const expected = new Map<string, Uint8Array>()
+    const expected = new Map<string, Uint8Array>([...this.#before()].map(([key, value]) => [key, new TextEncoder().encode(value)]))
     let end = 0
     for (const [first, record] of [...this.log].sort(([a], [b]) => a - b)) {
       if (first > position) break

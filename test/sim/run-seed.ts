@@ -1,13 +1,15 @@
-import { SimCluster } from '../../lib/sim/index.ts'
-import type { SimMachine } from '../../lib/sim/index.ts'
+import { Random, SimCluster } from '../../lib/sim/index.ts'
+import type { MachineOptions, SimMachine } from '../../lib/sim/index.ts'
 import { DurableVotes } from './durable-votes.ts'
 import { Nemesis } from './nemesis.ts'
 import { NodeErrors } from './node-errors.ts'
 import { OneOrder } from './one-order.ts'
-import type { FaultKind, SimSettings } from './settings.ts'
+import { Operator } from './operator.ts'
+import { idOf, identityOf, Population } from './population.ts'
+import type { ChangeKind, ChangeSettings, FaultKind, SimSettings } from './settings.ts'
 import { excludes, leftOutMax, minConsensusOf, SMALL_LOG } from './settings.ts'
 import { canGoOn } from './survivors.ts'
-import { judge } from './verdicts.ts'
+import { judge, strangeWitness } from './verdicts.ts'
 import { Workload } from './workload.ts'
 
 export interface SimResult {
@@ -19,6 +21,7 @@ export interface SimResult {
   events: number
   virtualMs: number
   faults: Partial<Record<FaultKind, number>>
+  changes: Partial<Record<ChangeKind, number>>
   traceHash: string
 }
 
@@ -41,6 +44,7 @@ export async function runSeed (settings: SimSettings, onLine: ((line: string) =>
     events: run.cluster.world.events,
     virtualMs: Math.round(run.cluster.world.now),
     faults: run.nemesis.injected,
+    changes: run.operator.done,
     traceHash: run.cluster.world.traceHash
   }
 }
@@ -49,31 +53,60 @@ class Run {
   readonly cluster: SimCluster
   readonly workload: Workload
   readonly nemesis: Nemesis
+  readonly operator: Operator
+  readonly #population: Population
   readonly #settings: SimSettings
-  readonly #order = new OneOrder()
+  /** Data that all founders hold alike do not go through the log. */
+  readonly #order = new OneOrder(() => this.#population.seeder === null ? this.#initial : new Map())
   readonly #votes: DurableVotes
   readonly #errors = new NodeErrors()
   /** What node a begins with. */
   readonly #initial: ReadonlyMap<string, string>
   readonly #limitMs: number
+  #puts = 0
+  /** With disks that were lost, something has gone without which nobody can go on. */
+  #isLost = false
 
   constructor (settings: SimSettings, onLine: ((line: string) => void) | null) {
     this.#settings = settings
     this.#limitMs = excludes(settings) ? LIVENESS_WITH_EXCLUSION_MS : LIVENESS_MS
     this.cluster = clusterOf(settings)
     this.cluster.world.onLine = onLine
-    const { machines } = this.cluster
-    this.workload = new Workload(this.cluster, settings)
-    this.#votes = new DurableVotes(machines, machine => minConsensusOf(settings, machines.indexOf(machine)))
-    this.nemesis = new Nemesis(this.cluster, settings, {
+    const { cluster } = this
+    const { machines } = cluster
+    const population = this.#population = new Population(cluster)
+    this.workload = new Workload(cluster, settings)
+    this.#votes = new DurableVotes({
+      others: (machine, invoked) => {
+        if (settings.changes === null) return minConsensusOf(settings, machines.indexOf(machine))
+        return settings.changes.minConsensus ?? population.leastOthers(machine, invoked)
+      },
+      holders: (machine, invoked) => settings.changes === null ? machines : population.holdersSince(machine, invoked)
+    })
+    this.nemesis = new Nemesis(cluster, settings, {
       onDown: (machine) => {
         this.workload.onDown(machine)
         this.#order.onDown(machine)
+        this.operator.onDown(machine)
       },
       onResume: (machine) => { this.workload.onResume(machine) }
+    }, {
+      get targets () { return settings.changes === null ? machines : population.those('in', 'back', 'stale') },
+      mayRun: machine => population.mayRun(machine),
+      isBeyondRepair: machine => this.operator.isBeyondRepair(machine)
+    })
+    this.operator = new Operator(cluster, settings, {
+      population,
+      workload: this.workload,
+      nemesis: this.nemesis,
+      onAdded: (machine) => {
+        this.#watch(machine)
+        this.workload.add(machine)
+      }
     })
     this.#initial = new Map(settings.foundingData ? ['k0', 'k1', 'old'].map(key => [key, `founding.${key}`]) : [])
-    this.#watch()
+    for (const machine of machines) this.#watch(machine)
+    if (settings.durability === 'disk') this.workload.onAcknowledged = (machine, changes, invoked) => { this.#votes.onAcknowledged(machine, changes, invoked) }
   }
 
   async play (): Promise<string[]> {
@@ -82,27 +115,33 @@ class Run {
     cluster.start()
     workload.start()
     nemesis.start()
+    this.operator.start()
     await cluster.run(() => workload.done, SAFETY_MS)
 
     cluster.world.say('the safety phase is over')
     workload.stop()
-    const problem = await this.#recover()
+    const problem = this.#settings.changes === null ? await this.#recover() : await this.#recoverAll()
     return [
-      ...problem === null ? judge(workload.history, cluster.machines, this.#initial, this.#order.log) : [problem],
-      ...this.#order.problems, ...this.#votes.problems, ...this.#errors.problems, ...nemesis.problems, ...workload.problems
+      ...this.#isLost ? [] : problem === null ? judge(workload.history, this.#judged, this.#initial, this.#order.log) : [problem],
+      ...this.#settings.changes === null ? [] : this.#population.members.filter(machine => !this.#judged.includes(machine)).flatMap(strangeWitness),
+      ...this.#order.problems, ...this.#votes.problems, ...this.#errors.problems, ...nemesis.problems, ...workload.problems,
+      ...this.#population.problems, ...this.operator.problems
     ]
   }
 
-  #watch (): void {
-    const { machines } = this.cluster
-    for (const machine of machines) {
-      machine.disk.onBatch = (changes) => {
-        this.#votes.onBatch(machine, changes)
-        this.#order.onBatch(machine, changes)
-      }
-      this.#errors.watch(machine)
+  /** The machines that hold the data in the end. */
+  get #judged (): readonly SimMachine[] {
+    return this.#settings.changes === null ? this.cluster.machines : this.#population.holders
+  }
+
+  #watch (machine: SimMachine): void {
+    machine.disk.onBatch = (changes) => {
+      this.#votes.onBatch(machine, changes)
+      this.#order.onBatch(machine, changes)
+      this.#population.onBatch(machine, changes)
     }
-    if (this.#settings.durability === 'disk') this.workload.onAcknowledged = (machine, changes) => { this.#votes.onAcknowledged(machine, changes) }
+    machine.onView = (view) => { this.#population.onView(machine, view) }
+    this.#errors.watch(machine, this.#settings.changes !== null)
   }
 
   #bringData (): void {
@@ -127,6 +166,92 @@ class Run {
       this.nemesis.letIn()
     }
     return await this.#progress(machines)
+  }
+
+  /** The same where the members change. First all that was begun is finished, then some changes are to succeed without any fault. */
+  async #recoverAll (): Promise<string | null> {
+    const { cluster, operator, nemesis } = this
+    const population = this.#population
+    operator.stop()
+    nemesis.stop()
+    const settled = await cluster.run(() => operator.idle && population.isSettled, this.#limitMs)
+    // A disk may have been lost in the very moment in which a view was chosen that nobody else can go on from.
+    this.#isLost = !settled && !population.canGoOn
+    if (this.#isLost) return null
+    if (!settled) return `the members do not settle: ${this.#describe(cluster.machines)}`
+    const random = new Random(this.#settings.seed ^ 0xe4d)
+    return await this.#progress(population.members) ?? await this.#withoutSome(random) ?? await this.#lastChanges(random)
+  }
+
+  /** All are members and live: the others go on without one, or without as many as they can be expected to. */
+  async #withoutSome (random: Random): Promise<string | null> {
+    const population = this.#population
+    const { leftOut, changes } = this.#settings
+    const { members } = population
+    const [out] = members.filter(machine => population.mayLose(machine, 1 + (changes?.minConsensus ?? Infinity))).sort(() => random.next() - 0.5)
+    if (leftOut === 0 || out === undefined || members.some(machine => machine.replicator.stats().lease === 'free')) return null
+    const rest = members.filter(machine => machine !== out)
+    this.nemesis.leaveOut([out])
+    const problem = await this.#progress(rest)
+    if (problem !== null) return `without ${out.name}: ${problem}`
+    await this.#fillLog(population.holders.filter(machine => machine !== out))
+    this.cluster.world.say('it comes back')
+    this.nemesis.letIn()
+    return await this.#progress(members)
+  }
+
+  /** Without any fault, a node joins, a member leaves, an old image is refused, and a minority is declared to be the cluster. */
+  async #lastChanges (random: Random): Promise<string | null> {
+    const { operator, cluster, nemesis } = this
+    const population = this.#population
+    const { minConsensus, recover } = this.#settings.changes as ChangeSettings
+    const settles = async (what: string): Promise<string | null> => {
+      if (!await cluster.run(() => operator.idle && population.isSettled, this.#limitMs)) return `${what}: ${this.#describe(cluster.machines)}`
+      return await this.#progress(population.members)
+    }
+
+    if (random.chance(0.5) && operator.join() !== null) {
+      const problem = await settles('a node does not get in')
+      if (problem !== null) return problem
+    }
+    if (random.chance(0.3)) {
+      const machine = random.pick(population.holders)
+      const image = machine.image()
+      nemesis.kill(machine)
+      machine.start()
+      if (!await cluster.run(() => machine.replicator.status === 'ready' && population.allHaveSeen(idOf(machine.disk), identityOf(image).start, machine, false), this.#limitMs)) {
+        return `a restarted node is not ready, or not seen: ${this.#describe(cluster.machines)}`
+      }
+      if (operator.putBack(machine, image)) {
+        const problem = await settles('a disk that was put back is not refused, or not replaced')
+        if (problem !== null) return problem
+      }
+    }
+    if (random.chance(0.5) && population.members.length > 1) {
+      const machine = random.pick(population.members)
+      const isLast = population.holders.length === 1 && population.holders.includes(machine)
+      const isTooFew = population.holders.includes(machine) && minConsensus !== null && population.holders.length - 2 < minConsensus
+      let left: boolean | null = null
+      void operator.leave(machine).then(done => { left = done })
+      await cluster.run(() => left !== null, this.#limitMs)
+      if (left !== !(isLast || isTooFew)) return `${machine.name} is told ${String(left)} when it is to leave: ${this.#describe(cluster.machines)}`
+      const problem = await settles('a member does not leave')
+      if (problem !== null) return problem
+    }
+    const holders = population.holders.slice(0, 1 + (minConsensus ?? 0))
+    const survivors = population.members.filter(machine => holders.includes(machine) || (population.newest?.witnesses.includes(idOf(machine.disk)) === true && random.chance(0.5)))
+    if (!recover || 2 * survivors.length > population.members.length) return await this.#progress(population.members)
+    for (const machine of population.members) if (!survivors.includes(machine)) nemesis.kill(machine)
+    for (const machine of this.cluster.machines) if (!survivors.includes(machine)) population.set(machine, 'out')
+    let recovered: boolean | null = null
+    const ids = survivors.map(({ disk }) => idOf(disk))
+    const isAlone = ({ replicator }: SimMachine): boolean => replicator.stats().peers.every(({ id, connected }) => !connected || ids.includes(id)) &&
+      (replicator.status !== 'ready' || replicator.stats().role === 'witness')
+    await cluster.run(() => survivors.every(isAlone), this.#limitMs)
+    void operator.recover(survivors).then(done => { recovered = done })
+    await cluster.run(() => recovered !== null, this.#limitMs)
+    if (recovered !== true) return `the survivors do not recover: ${this.#describe(cluster.machines)}`
+    return await settles('the survivors do not go on')
   }
 
   /** Machines without which the others have to go on; nobody, if they cannot be expected to. */
@@ -154,19 +279,20 @@ class Run {
     const failed = (what: string): string => `${what}: ${this.#describe(machines)}`
 
     if (!await cluster.run(() => settled() && ready(), this.#limitMs)) return failed('liveness')
-    if (!await cluster.run(() => isAtRest(machines), this.#limitMs)) return failed('liveness without new writes')
+    const holders = machines.filter(machine => machine.replicator.stats().role !== 'witness')
+    if (!await cluster.run(() => isAtRest(holders), this.#limitMs)) return failed('liveness without new writes')
 
     // A last write through every node and a read of everything: then all is decided and applied everywhere. With short
     // time-outs, some of these may come to nothing.
-    const before = endOf(machines)
+    const before = endOf(holders)
     const until = cluster.world.now + this.#limitMs
-    for (let i = 1; endOf(machines) <= before; i++) {
+    while (endOf(holders) <= before) {
       if (cluster.world.now > until) return failed('no progress')
-      for (const machine of machines) this.#perform(machine, { kind: 'put', key: `last-${machine.name}`, value: `done-${machines.length}-${i}` })
+      for (const machine of holders) this.#perform(machine, { kind: 'put', key: `last-${machine.name}`, value: `done-${++this.#puts}` })
       if (!await cluster.run(() => settled() && ready(), this.#limitMs)) return failed('liveness at the end')
     }
-    for (const machine of machines) this.#perform(machine, { kind: 'range', range: {} })
-    return await cluster.run(() => settled() && isAtRest(machines), this.#limitMs) ? null : failed('liveness at the end')
+    for (const machine of holders) this.#perform(machine, { kind: 'range', range: {} })
+    return await cluster.run(() => settled() && isAtRest(holders), this.#limitMs) ? null : failed('liveness at the end')
   }
 
   /** Who comes back shall need a copy, where the log is small. */
@@ -191,7 +317,7 @@ class Run {
 }
 
 function clusterOf (settings: SimSettings): SimCluster {
-  const { nodes, writeTimeoutMs, failureTimeoutMs, delayMaxMs, bandwidth, syncMs, driftMax, durability, logBytesMax } = settings
+  const { nodes, writeTimeoutMs, failureTimeoutMs, delayMaxMs, bandwidth, syncMs, driftMax, durability, logBytesMax, changes } = settings
   const names = [...'abcdefg'].slice(0, nodes)
   return new SimCluster({
     seed: settings.seed,
@@ -206,11 +332,35 @@ function clusterOf (settings: SimSettings): SimCluster {
       failAfter: 1000,
       queueMax: settings.queueMax
     },
-    replicators: Object.fromEntries(names.map((name, i) => [name, { minConsensus: minConsensusOf(settings, i) }])),
+    replicators: Object.fromEntries(names.map((name, i) => [name, changes === null ? { minConsensus: minConsensusOf(settings, i) } : founderOptions(changes, i === nodes - 1)])),
+    peers: changes === null ? {} : founderPeers(settings, names, changes),
     network: { delayMinMs: 0.02, delayMaxMs, bandwidth },
     disk: { syncMs },
     driftMax
   })
+}
+
+function founderOptions ({ minConsensus, witness }: ChangeSettings, isLast: boolean): MachineOptions {
+  if (witness && isLast) return { role: 'witness' }
+  return minConsensus === null ? {} : { minConsensus }
+}
+
+/** One of them may be wrong. */
+function founderPeers ({ seed }: SimSettings, names: readonly string[], { wrongPeers }: ChangeSettings): Record<string, readonly string[]> {
+  const odd = names[seed % names.length] as string
+  const others = names.filter(name => name !== odd)
+  switch (wrongPeers) {
+    case 'nothing': return {}
+    case 'nobody': return { [odd]: [] }
+    case 'lacks one': return { [odd]: others.slice(1) }
+    case 'never answers': return { [odd]: [...others, 'zz'] }
+    case 'two groups': {
+      const middle = Math.floor(names.length / 2)
+      const groups = [names.slice(0, middle + 1), names.slice(middle)]
+      return Object.fromEntries(names.map((name, i) => [name, i === middle ? [] : groups.find(group => group.includes(name))?.filter(other => other !== name) ?? []]))
+    }
+    case 'one more': return { [odd]: [...others, 'abcdefgh'[names.length] as string] }
+  }
 }
 
 /** Everything that is in any of these logs is decided and applied everywhere. */

@@ -35,13 +35,48 @@ export interface SimSettings {
   brief: boolean
   /** How much more often than now and then each kind of fault happens; 0: never. */
   faults: Record<FaultKind, number>
+  /** How the members change; null: not at all. */
+  changes: ChangeSettings | null
+}
+
+export interface ChangeSettings {
+  /** How many peers must hold what is written on any node; null: all other members, whoever they are at that moment. */
+  minConsensus: number | null
+  /** So many machines there are at most. */
+  machinesMax: number
+  /** The last of the founders is a witness. */
+  witness: boolean
+  /**
+   * What is wrong with the peers of one founder: it knows nobody, not everybody, somebody who never answers, or one more, who is no founder. Or
+   * the founders are two groups, which have one of them in common, and do not know each other.
+   */
+  wrongPeers: 'nothing' | 'nobody' | 'lacks one' | 'never answers' | 'one more' | 'two groups'
+  /** In the end, when all is well, a majority is lost for good, and the rest is declared to be the cluster. */
+  recover: boolean
+  /** As `faults`. */
+  rates: Record<ChangeKind, number>
 }
 
 export const faultKinds = [
   'kill', 'killAll', 'killCoordinator', 'powerCut', 'powerCutAll', 'tornTail', 'pause', 'suspend', 'clockJump', 'isolate', 'oneWay', 'cutLink', 'reset',
-  'slow', 'diskFull', 'hangDisk', 'failedWrite', 'failedRead', 'close'
+  'slow', 'diskFull', 'hangDisk', 'failedWrite', 'failedRead', 'close', 'split'
 ] as const
 export type FaultKind = typeof faultKinds[number]
+
+export const changeKinds = [
+  /** One machine joins, or several at once, each knowing one address. */
+  'join', 'joinSeveral', 'joinWitness',
+  'leave', 'leaveCoordinator',
+  /** Another node has a member removed that lives, or one that is gone for good. */
+  'remove', 'removeDead',
+  /** A member loses its disk, and comes back as a new node that replaces it. */
+  'wipe',
+  /** A disk is put back to an old image; a machine runs on a copy of another's disk; one that has left is started again. */
+  'oldImage', 'clone', 'comeBack',
+  /** From now on, most is written on another node. */
+  'move'
+] as const
+export type ChangeKind = typeof changeKinds[number]
 
 /** The least that the option may be set to. */
 export const SMALL_LOG = 65_536
@@ -49,10 +84,10 @@ const LARGE_LOG = 256 * 2 ** 20
 /** About the largest frame: a chunk of the log or of a copy. What is sent behind one arrives so much later. */
 const FRAME_BYTES = 300_000
 
-/** Each seed draws which faults and sizes are on, and how hard: extremes find more than averages. */
-export function drawSettings (seed: number): SimSettings {
+/** Each seed draws which faults and sizes are on, and how hard: extremes find more than averages. `mayChange`: the members may. */
+export function drawSettings (seed: number, mayChange = true): SimSettings {
   const random = new Random(seed ^ 0x5eed)
-  const faults = Object.fromEntries(faultKinds.map(kind => [kind, random.chance(0.35) ? random.pick([0.3, 1, 4]) : 0])) as Record<FaultKind, number>
+  const faults = Object.fromEntries(faultKinds.map(kind => [kind, kind !== 'split' && random.chance(0.35) ? random.pick([0.3, 1, 4]) : 0])) as Record<FaultKind, number>
   const nodes = random.pick([1, 2, 3, 3, 3, 3, 5, 5, 5])
   const minConsensus = drawMinConsensus(random, nodes)
   const durability = random.chance(0.9) ? 'disk' : 'memory'
@@ -82,10 +117,12 @@ export function drawSettings (seed: number): SimSettings {
     queueMax: random.pick([2, 100_000, 100_000]),
     leftOut: 0,
     leftOutHow: random.pick(['dead', 'cut off']),
-    brief: false
+    brief: false,
+    changes: null
   }
   if (excludes(settings)) drawExclusion(random, settings)
-  if (excludes(settings) && random.chance(0.4)) drawChanges(random, settings)
+  if (excludes(settings) && random.chance(0.4)) drawViews(random, settings)
+  if (mayChange && random.chance(1 / 3)) drawChanges(random, settings)
   return settings
 }
 
@@ -108,6 +145,7 @@ export function readSettings (text: string): SimSettings {
     leftOut: 0,
     leftOutHow: 'dead',
     brief: false,
+    changes: null,
     ...kept,
     faults: { ...none, ...kept.faults }
   } as SimSettings
@@ -120,6 +158,7 @@ export function minConsensusOf ({ minConsensus, nodes }: SimSettings, index: num
 
 /** Some node goes on without some others. */
 export function excludes (settings: SimSettings): boolean {
+  if (settings.changes !== null) return true
   return everybody(settings.nodes).some((all, i) => minConsensusOf(settings, i) < all)
 }
 
@@ -166,7 +205,7 @@ function drawExclusion (random: Random, settings: SimSettings): void {
 }
 
 /** Views that change all the time, under clients that never rest: so that changes meet one another. */
-function drawChanges (random: Random, settings: SimSettings): void {
+function drawViews (random: Random, settings: SimSettings): void {
   const kinds = ['kill', 'killCoordinator', 'powerCut', 'pause', 'isolate', 'oneWay', 'cutLink', 'reset'] as const
   const faults = Object.fromEntries(faultKinds.map(kind => [kind, 0])) as Record<FaultKind, number>
   for (const kind of kinds) if (random.chance(0.5)) faults[kind] = random.pick([1, 4, 10])
@@ -188,4 +227,53 @@ function drawChanges (random: Random, settings: SimSettings): void {
     leftOut: 0
   })
   settings.failureTimeoutMs = Math.round(4 * (settings.delayMaxMs + settings.syncMs) + random.pick([50, 200, 500]))
+}
+
+/** Members that come and go, under faults of which each alone is rare, or under none. */
+function drawChanges (random: Random, settings: SimSettings): void {
+  const changes = Object.fromEntries(changeKinds.map(kind => [kind, random.chance(0.3) ? random.pick([0.3, 0.3, 1]) : 0])) as Record<ChangeKind, number>
+  const calm = random.chance(0.3)
+  const faults = Object.fromEntries(faultKinds.map(kind => [kind, !calm && random.chance(0.25) ? random.pick([0.3, 1]) : 0])) as Record<FaultKind, number>
+  // A disk that is put back is not torn; what of it is lost, nobody can tell.
+  faults.tornTail = 0
+  const witness = settings.nodes > 2 && random.chance(0.3)
+  const data = settings.nodes - Number(witness)
+  const minConsensus = random.chance(0.3) ? null : random.below(Math.max(1, data - 1))
+  Object.assign(settings, {
+    brief: random.chance(0.5),
+    faults,
+    durability: 'disk',
+    operations: changes.move > 0 ? 1500 : 400,
+    clientsPerNode: random.pick([1, 2]),
+    keys: random.pick([2, 5, 30]),
+    valueBytesMax: 10,
+    thinkMs: changes.move > 0 ? 100 : random.pick([100, 1000, 3000]),
+    writeTimeoutMs: random.pick([300, 2000, 5000]),
+    delayMaxMs: random.pick([0.5, 2, 20]),
+    bandwidth: 100_000,
+    syncMs: random.pick([0.1, 1, 10]),
+    driftMax: random.pick([0, 0.02]),
+    logBytesMax: LARGE_LOG,
+    foundingData: random.chance(0.1),
+    queueMax: 100_000,
+    leftOut: random.below(2),
+    changes: {
+      minConsensus,
+      machinesMax: random.pick([4, 5, 7]),
+      witness,
+      wrongPeers: settings.nodes > 1 && random.chance(0.3) ? random.pick(['nobody', 'lacks one', 'never answers', 'one more']) : 'nothing',
+      recover: random.chance(0.2),
+      rates: changes
+    }
+  })
+  // Whoever is left out by its peers' mistake has to give its data up.
+  if (settings.changes?.wrongPeers !== 'nothing') settings.foundingData = false
+  if (random.chance(0.3)) Object.assign(settings, { logBytesMax: SMALL_LOG, valueBytesMax: 10_000 })
+  if (!calm && random.chance(0.3)) settings.faults.split = random.pick([0.3, 1, 4])
+  if (settings.nodes === 5 && !witness && random.chance(0.2)) {
+    Object.assign(settings.changes as ChangeSettings, { wrongPeers: 'two groups', minConsensus: 1 })
+    settings.foundingData = false
+  }
+  const least = Math.max(50, 4 * (settings.delayMaxMs + settings.syncMs + FRAME_BYTES / settings.bandwidth))
+  settings.failureTimeoutMs = Math.round(least * random.pick([1, 2, 5]))
 }

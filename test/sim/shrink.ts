@@ -1,6 +1,6 @@
 import { runSeed } from './run-seed.ts'
 import type { SimSettings } from './settings.ts'
-import { faultKinds, minConsensusOf } from './settings.ts'
+import { changeKinds, faultKinds, minConsensusOf } from './settings.ts'
 
 /**
  * Makes a failing run smaller: drops faults, nodes, clients and operations for as long as it still fails. A change of the
@@ -27,6 +27,7 @@ function candidates (settings: SimSettings): SimSettings[] {
   for (const kind of faultKinds) {
     if (settings.faults[kind] > 0) smaller.push({ ...settings, faults: { ...settings.faults, [kind]: 0 } })
   }
+  smaller.push(...withFewerChanges(settings))
   if (settings.leftOut > 0) smaller.push({ ...settings, leftOut: settings.leftOut - 1 })
   const first = minConsensusOf(settings, 0)
   for (const common of new Set([settings.nodes - 1, first])) {
@@ -40,6 +41,20 @@ function candidates (settings: SimSettings): SimSettings[] {
       if (value >= 1 && value < settings[key]) smaller.push({ ...settings, [key]: value })
     }
   }
+  return smaller
+}
+
+function withFewerChanges (settings: SimSettings): SimSettings[] {
+  const { changes } = settings
+  if (changes === null) return []
+  const smaller: SimSettings[] = [{ ...settings, changes: null }]
+  for (const kind of changeKinds) {
+    if (changes.rates[kind] > 0) smaller.push({ ...settings, changes: { ...changes, rates: { ...changes.rates, [kind]: 0 } } })
+  }
+  if (changes.recover) smaller.push({ ...settings, changes: { ...changes, recover: false } })
+  if (changes.witness) smaller.push({ ...settings, changes: { ...changes, witness: false } })
+  if (changes.wrongPeers !== 'nothing') smaller.push({ ...settings, changes: { ...changes, wrongPeers: 'nothing' } })
+  if (changes.machinesMax > settings.nodes) smaller.push({ ...settings, changes: { ...changes, machinesMax: changes.machinesMax - 1 } })
   return smaller
 }
 

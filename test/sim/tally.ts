@@ -1,5 +1,5 @@
 import type { SimResult } from './run-seed.ts'
-import type { FaultKind } from './settings.ts'
+import type { ChangeKind, FaultKind } from './settings.ts'
 
 /** Sums over many runs. */
 export class Tally {
@@ -11,6 +11,7 @@ export class Tally {
   #events = 0
   #virtualMs = 0
   readonly #faults = new Map<FaultKind, number>()
+  readonly #changes = new Map<ChangeKind, number>()
   readonly #started = performance.now()
 
   add (result: SimResult): void {
@@ -21,19 +22,26 @@ export class Tally {
     this.#unknown += result.unknown
     this.#events += result.events
     this.#virtualMs += result.virtualMs
-    for (const [kind, count] of Object.entries(result.faults)) {
-      this.#faults.set(kind as FaultKind, (this.#faults.get(kind as FaultKind) ?? 0) + count)
-    }
+    addTo(this.#faults, result.faults)
+    addTo(this.#changes, result.changes)
   }
 
   toString (): string {
     const seconds = (performance.now() - this.#started) / 1000
-    const faults = [...this.#faults].sort().map(([kind, count]) => `${kind} ${count}`).join(', ')
     return [
       `${this.seeds} seeds in ${seconds.toFixed(0)} s, ${(this.seeds / seconds).toFixed(1)} seeds/s, ${this.#events} events, ${(this.#virtualMs / 60_000).toFixed(0)} min of virtual time`,
       `${this.#operations} operations: ${this.#committed} writes committed, ${this.#unknown} unknown`,
-      `faults: ${faults === '' ? 'none' : faults}`,
+      `faults: ${show(this.#faults)}`,
+      `changes: ${show(this.#changes)}`,
       `${this.violations} violations`
     ].join('\n')
   }
+}
+
+function addTo<K extends string> (sums: Map<K, number>, counts: Partial<Record<K, number>>): void {
+  for (const [kind, count] of Object.entries(counts) as Array<[K, number]>) sums.set(kind, (sums.get(kind) ?? 0) + count)
+}
+
+function show (sums: ReadonlyMap<string, number>): string {
+  return [...sums].sort().map(([kind, count]) => `${kind} ${count}`).join(', ') || 'none'
 }

@@ -2,7 +2,8 @@ import type { SimMachine } from '../../lib/sim/index.ts'
 import { toBytes, toText } from '../../lib/sim/disk.ts'
 import { RESERVED } from '../../lib/store/keys.ts'
 import {
-  acceptedKey, appliedKey, baseKey, copyKey, decodeApplied, decodeBase, identityKey, intactKey, logEnd, logStart, originsEnd, originsStart, viewKey, vowKey
+  acceptedKey, addressesKey, appliedKey, baseKey, copyKey, decodeApplied, decodeBase, identityKey, intactKey, logEnd, logStart, originsEnd, originsStart,
+  sightingsEnd, sightingsStart, viewKey, vowKey
 } from '../../lib/store/layout.ts'
 import { decodeGroup } from '../../lib/wire/group.ts'
 import { decodeOperations } from '../../lib/wire/operations.ts'
@@ -93,17 +94,27 @@ function epochAt (log: Log, position: number): number {
   return 0
 }
 
+/** Whoever only votes keeps no data, and no log. */
+export function strangeWitness ({ name, disk }: SimMachine): string[] {
+  const [data] = disk.range(null, toText(RESERVED))
+  const [group] = disk.range(toText(logStart), toText(logEnd))
+  return data === undefined && group === undefined ? [] : [`${name} is a witness, and holds data`]
+}
+
 /** Nothing is forgotten in the reserved key space: each record is one of those that the specification names. */
 function strangeRecords ({ name, disk }: SimMachine): string[] {
   const problems: string[] = []
-  const single = [identityKey, vowKey, viewKey, appliedKey, acceptedKey, baseKey, intactKey].map(toText)
+  const single = [identityKey, vowKey, viewKey, appliedKey, acceptedKey, baseKey, intactKey, addressesKey].map(toText)
   let origins = 0
+  let sightings = 0
   for (const [key] of disk.range(toText(RESERVED), null)) {
     if (isOrigin(key)) origins++
     else if (key === toText(copyKey)) problems.push(`${name} has a copy that is not complete`)
+    else if (key > toText(sightingsStart) && key < toText(sightingsEnd)) sightings++
     else if (!single.includes(key) && !(key >= toText(logStart) && key < toText(logEnd))) problems.push(`${name} has a strange record ${JSON.stringify(key)}`)
   }
   if (origins > 256) problems.push(`${name} keeps ${origins} origins`)
+  if (sightings > 256) problems.push(`${name} keeps ${sightings} sightings`)
   return problems
 }
 

@@ -42,10 +42,19 @@ export class Workload {
 
   /** Clients stay with their machine; when it is down they wait. */
   start (): void {
-    for (const machine of this.#cluster.machines) {
-      for (let i = 0; i < this.#settings.clientsPerNode; i++) this.#think(machine, `${machine.name}${++this.#lastClient}`)
-    }
+    for (const machine of this.#cluster.machines) this.add(machine)
   }
+
+  /** Clients on one more machine. */
+  add (machine: SimMachine): void {
+    for (let i = 0; i < this.#settings.clientsPerNode; i++) this.#think(machine, `${machine.name}${++this.#lastClient}`)
+  }
+
+  /** Machines that are about to leave. */
+  readonly leaving = new Set<SimMachine>()
+
+  /** Where most is written from now on. */
+  favourite: SimMachine | null = null
 
   stop (): void {
     this.#active = false
@@ -59,15 +68,15 @@ export class Workload {
     return [...this.#running].filter(running => running.machine === machine).length
   }
 
-  /** Called when a write is acknowledged, with what it changed as far as that is known. */
-  onAcknowledged: (machine: SimMachine, changes: readonly Change[]) => void = () => {}
+  /** Called when a write is acknowledged, with what it changed as far as that is known, and when it was called. */
+  onAcknowledged: (machine: SimMachine, changes: readonly Change[], invoked: number) => void = () => {}
 
   /**
    * The machine's process goes on after a pause: a client of it may have been about to read, and does so before the node
    * has looked at its clocks or has heard from anybody.
    */
   onResume (machine: SimMachine): void {
-    if (!this.#active) return
+    if (!this.#active || !this.#canAct(machine)) return
     const client = `${machine.name}${++this.#lastClient}`
     if (this.#random.chance(0.5)) void this.perform(machine, client, { kind: 'get', key: this.#random.pick(this.#keys) })
     else void this.perform(machine, client, { kind: 'range', range: {} })
@@ -75,6 +84,7 @@ export class Workload {
 
   /** The machine's process has gone: its clients will never be told. */
   onDown (machine: SimMachine): void {
+    this.leaving.delete(machine)
     for (const running of [...this.#running]) if (running.machine === machine) running.end('unknown')
   }
 
@@ -102,7 +112,7 @@ export class Workload {
       this.#cluster.world.say(`${client} ${request.kind} ${id} begins: ${JSON.stringify(request).slice(0, 100)}`)
       send(machine.db, machine, request, this.#random).then(
         (result) => {
-          if (!isRead) this.onAcknowledged(machine, changesOf(request))
+          if (!isRead) this.onAcknowledged(machine, changesOf(request), invoked)
           this.#checkBounds(machine)
           running.end('ok', result)
         },
@@ -135,18 +145,28 @@ export class Workload {
   #think (machine: SimMachine, client: string): void {
     this.#cluster.world.schedule(this.#random.skewed(0.01, this.#settings.thinkMs), `${client} acts`, () => {
       if (!this.#active || this.#lastId >= this.#settings.operations) return
-      if (!machine.up || !machine.process.running) return this.#think(machine, client)
-      void this.perform(machine, client, this.#choose(client)).then(() => { this.#think(machine, client) })
+      if (!this.#canAct(machine)) return this.#think(machine, client)
+      void this.perform(machine, client, this.#choose(client, machine)).then(() => { this.#think(machine, client) })
     })
+  }
+
+  #canAct (machine: SimMachine): boolean {
+    if (!machine.up || !machine.process.running) return false
+    if (this.#settings.changes === null) return true
+    // A witness has nothing; one that has left is closed, and answers from what it had.
+    const { status, role, id, members } = machine.replicator.stats()
+    if (['failed', 'closed'].includes(status) || role === 'witness') return false
+    return !this.leaving.has(machine) || members.includes(id)
   }
 
   get done (): boolean {
     return this.#lastId >= this.#settings.operations && this.#running.size === 0
   }
 
-  #choose (client: string): Request {
+  #choose (client: string, machine: SimMachine): Request {
     const random = this.#random
     const key = random.pick(this.#keys)
+    if (this.favourite !== null && this.favourite !== machine && random.chance(0.9)) return { kind: 'get', key }
     const value = this.#value(`${client}.${this.#lastId + 1}`)
     const dice = random.next()
     if (dice < 0.3) return { kind: 'put', key, value }
