@@ -170,7 +170,7 @@ export const mutants: readonly Mutant[] = [
     find: 'return from !== null && intact && complete && installed >= from',
     replace: 'return from !== null && intact && complete && installed >= 0',
     with: [worstSurvivor],
-    from: 1
+    from: 790
   },
   {
     name: 'no since: a member that is admitted again believes that it survived',
@@ -178,7 +178,7 @@ export const mutants: readonly Mutant[] = [
     find: 'since: survivors.includes(id) && previous !== null ? since(previous, id) as number : epoch',
     replace: 'since: Math.min(epoch, 1)',
     with: [worstSurvivor],
-    from: 1
+    from: 790
   },
   {
     name: 'a stale lease: commit before the leases of the excluded have passed',

@@ -83,6 +83,8 @@ export class Operator {
 
   /** A machine that knows one member joins; or, as long as there is no cluster, one founder. */
   join (options: MachineOptions = {}): SimMachine | null {
+    // A newcomer could not tell a copy of a node from that node, if it met the copy first.
+    if (this.#population.those('stale').length > 0) return null
     const machine = this.#free()
     if (machine === null) return null
     const { newest, members, cluster } = this.#population
@@ -205,7 +207,7 @@ export class Operator {
         return this.#clone()
       case 'comeBack': {
         const gone = pick(random, population.those('out').filter(wasMember))
-        if (gone === undefined) return false
+        if (gone === undefined || population.those('stale').length > 0) return false
         population.set(gone, 'back')
         gone.start()
         return true
@@ -306,7 +308,8 @@ export class Operator {
 
   #attend (machine: SimMachine, standing: string): void {
     if (standing === 'stale' && machine.replicator.status === 'ready') this.problems.push(`${machine.name} is ready with the disk of another time`)
-    if (standing === 'back' && machine.replicator.status === 'ready') this.problems.push(`${machine.name} is ready, and was removed`)
+    // A witness that has not heard of it yet does no harm: it has nothing to be read.
+    if (standing === 'back' && machine.replicator.status === 'ready' && machine.replicator.stats().role !== 'witness') this.problems.push(`${machine.name} is ready, and was removed`)
     // Nobody is left that could tell it from the one whose disk it has.
     if (this.#clones.has(machine) && standing === 'stale' && this.#population.members.length < 2) return this.#retire(machine)
     const { replaces, ...options } = machine.options
@@ -351,7 +354,13 @@ export class Operator {
   /** Has a dead one removed. */
   #bury (machine: SimMachine): void {
     const id = idOf(machine.disk)
-    if (!this.#population.isMember(id)) return this.#population.set(machine, 'out')
+    if (!this.#population.isMember(id)) {
+      // Who was said to be gone for good has to be: it could go on reading.
+      this.#population.lose(machine)
+      machine.wipe()
+      this.#retire(machine)
+      return
+    }
     const asked = pick(this.#random, this.#population.members.filter(other => other.up && other.process.running))
     if (asked !== undefined && this.#random.chance(0.1)) void this.#remove(asked, this.#random.chance(0.5) ? machine.name : id, this.#random.chance(0.8))
   }
