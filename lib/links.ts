@@ -174,9 +174,7 @@ export class Links implements NetworkHandler {
 
   onRefused (peer: Identity, code: ErrorCode): void {
     debug('refused by %s: %s', peer.id.slice(0, 8), code)
-    // A stranger may have met a copy of this node first: it is no judge.
-    const { known } = this.#owner
-    if (code !== codes.staleIdentity || known === null || known.members.includes(peer.id)) this.#events.onRefused(code)
+    this.#events.onRefused(code)
   }
 
   onSession (session: Session): void {
