@@ -3,7 +3,7 @@ import type { Host } from './host.ts'
 import { Leases } from './leases.ts'
 import type { Message } from './messages.ts'
 import type { View, Vow } from './view.ts'
-import { majority } from './view.ts'
+import { isLive, majority } from './view.ts'
 
 /** How often a lease is asked for, in milliseconds: several times while one lasts. */
 const HEARTBEAT_MS = 150
@@ -88,7 +88,8 @@ export class Heartbeats {
 
   /** The epoch in which this node needs a lease; 0 if in none. */
   get #epoch (): number {
-    const { view, vow } = this.#host
-    return view === null || view.leaseFree || vow.epoch !== view.epoch ? 0 : view.epoch
+    const { view, vow, self } = this.#host
+    // A lease that a witness held would be waited for, and serve nobody.
+    return view === null || view.leaseFree || vow.epoch !== view.epoch || !isLive(view, self) ? 0 : view.epoch
   }
 }

@@ -13,7 +13,8 @@ tape('random schedules, crashes, partitions and clocks leave equal replicas and 
   for (const seed of [...fixed, ...fresh]) {
     const { differences, cluster } = attempt(seed)
     if (differences.length > 0) {
-      t.fail(`seed ${seed}: ${differences.join('; ')}\n${cluster?.transcript.join('\n') ?? ''}`)
+      // What is wrong comes last: the transcript is long, and its seed gives it again.
+      t.fail(`${cluster?.transcript.slice(-100).join('\n') ?? ''}\nseed ${seed}: ${differences.join('; ')}`)
       return
     }
     const committed = cluster?.writes.filter(write => write.settlement?.outcome === 'committed').length ?? 0

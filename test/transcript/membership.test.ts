@@ -134,6 +134,103 @@ for (const [what, plan] of Object.entries(plans)) {
   })
 }
 
+for (const what of ['a join, with leases', 'the coordinator leaves', 'one joins while one leaves'] as const) {
+  const plan = plans[what] as Plan
+  tape(`${what}: a session is lost, with all that is under way in it, at whatever step`, { timeout }, async (t) => {
+    const prepare = (): CoreCluster => {
+      const cluster = founded(plan.names, plan.minConsensus, plan.witnesses)
+      cluster.write('b', 'x', 'under way')
+      plan.begin(cluster)
+      return cluster
+    }
+    const steps = walk(prepare(), Infinity)
+    let cases = 0
+    for (let at = 0; at <= steps; at += 5) {
+      const names = prepare().nodes.map(({ name }) => name)
+      for (const [one, two] of names.flatMap((one, i) => names.slice(i + 1).map(two => [one, two] as const))) {
+        const cluster = prepare()
+        walk(cluster, at)
+        cluster.disconnect(one, two)
+        cluster.run()
+        cluster.connect(one, two)
+        cases++
+        const problems = cluster.settle().concat(writesOfAll(cluster))
+        const members = membersOf(cluster, present(cluster)[0]?.name ?? '')
+        // Nobody has died, so nothing is forgotten.
+        if (problems.length > 0 || members !== plan.ends[0]) {
+          t.fail(`${one} and ${two} are separated at step ${at}: members ${members}; ${problems.join('; ')}\n${cluster.transcript.slice(-200).join('\n')}`)
+          return
+        }
+      }
+    }
+    t.pass(`${cases} losses`)
+  })
+}
+
+tape('a member that misses two changes of the members decides nothing, and comes back', { timeout }, async (t) => {
+  for (const minConsensus of [0, 1]) {
+    const cluster = founded('abc', minConsensus)
+    // It goes on for itself, and nobody tells it anything.
+    for (const other of 'ab') cluster.disconnect('c', other)
+    cluster.pass(3000)
+    for (const name of 'de') {
+      cluster.join(name)
+      cluster.disconnect('c', name)
+    }
+    cluster.pass(5000)
+    t.equal(membersOf(cluster, 'a'), 'abcde')
+    for (const name of 'ab') {
+      cluster.remove(name, name)
+      cluster.pass(3000)
+      t.ok(cluster.node(name).gone, `${name} has left`)
+    }
+    // The old majority and the new one have nobody in common: the first has promised to read and decide nothing more.
+    t.equal(membersOf(cluster, 'd'), 'cde')
+    const later = cluster.write('d', 'x', 'later')
+    cluster.pass(1000)
+    t.equal(later.settlement?.outcome, 'committed')
+    for (const name of 'ab') {
+      cluster.crash(name)
+      cluster.node(name).gone = false
+      cluster.start(name)
+      for (const other of 'de') cluster.disconnect(name, other)
+      cluster.connect(name, 'c')
+    }
+    // All of the first members, and nobody else.
+    cluster.pass(5000)
+    for (const name of 'abc') t.notOk(cluster.node(name).core?.ready, `${name} is not ready`)
+    t.equal(cluster.node('c').disk.data.get('x'), 'before', 'nothing was decided without the others')
+    for (const name of 'abc') for (const other of 'de') cluster.connect(name, other)
+    cluster.pass(3000)
+    for (const name of 'ab') t.ok(cluster.node(name).gone, `${name} learns that it is removed`)
+    t.deepEqual(cluster.settle(), [])
+    t.equal(cluster.node('c').disk.data.get('x'), 'later')
+  }
+})
+
+tape('the new coordinator dies before anybody has heard of the view that the old one has left by', { timeout }, async (t) => {
+  const cluster = founded('abc', 1)
+  const leaver = cluster.coordinator as CoreNode
+  cluster.remove(leaver.name, leaver.name)
+  for (let i = 0; i < 100; i++) {
+    cluster.run(step => / lead\(/.test(step.label))
+    if (cluster.steps().some(({ label }) => / lead\(/.test(label))) break
+    cluster.tick(50)
+  }
+  const lead = cluster.steps().find(({ label }) => / lead\(/.test(label))
+  t.ok(lead, 'the view is chosen, and nobody knows it')
+  const heir = lead?.label.slice(2, 3) ?? ''
+  cluster.crash(heir)
+  cluster.pass(3000)
+  const third = cluster.nodes.find(({ name }) => name !== heir && name !== leaver.name) as CoreNode
+  t.notOk(leaver.core?.readable(Infinity, Infinity), 'the leaver has promised, and reads nothing')
+  t.notOk(third.core?.ready, 'one of the two that are left, and the leaver, are not enough')
+  cluster.start(heir)
+  t.deepEqual(cluster.settle(), [])
+  t.equal(membersOf(cluster, heir), 'abc'.replace(leaver.name, ''))
+  t.deepEqual(writesOfAll(cluster), [])
+})
+
 /** Runs so many steps, with time going by when nothing else is to be done, for at most five seconds. Returns how many it were. */
 function walk (cluster: CoreCluster, steps: number): number {
   let taken = 0

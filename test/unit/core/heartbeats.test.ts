@@ -65,6 +65,7 @@ tape('a lease is asked for in the view that is installed and promised, if it nee
   t.equal(epochOf({ vow: { ...noVow, epoch: 4 } }), 0, 'a later epoch is promised')
   t.equal(epochOf({ view: null }), 0)
   t.equal(epochOf({ view: { ...view, leaseFree: true } }), 0)
+  t.equal(epochOf({ view: { ...view, live: view.live.filter(({ id }) => id !== new FakeHost().self) } }), 0, 'nobody reads on a witness')
 })
 
 tape('a grant is remembered, and not given below the promise', { timeout }, async (t) => {
