@@ -8,7 +8,7 @@ import { Peers } from './peers.ts'
 import type { Change, FoundingView } from './succession.ts'
 import { isSurvivor, succeed } from './succession.ts'
 import type { View, Vow } from './view.ts'
-import { holders, isLive, isQuorum, majority, sameMembers, since } from './view.ts'
+import { doSame, holders, isLive, isQuorum, majority, sameMembers, since } from './view.ts'
 
 /** A proposal that far beyond what was promised is nobody's honest next epoch; the numbers must not run out. */
 export const EPOCHS_AHEAD_MAX = 1_000_000
@@ -221,7 +221,7 @@ export class Agreement {
     this.#patience = null
     if (this.#proposal !== null && this.#proposal.epoch <= view.epoch) this.#proposal = null
     if ((this.#accepted?.epoch ?? 0) <= view.epoch) this.#accepted = null
-    this.#idle = before !== null && isSame(before, view) ? this.#idle + 1 : 0
+    this.#idle = before !== null && doSame(before, view) ? this.#idle + 1 : 0
     // A change that changed nothing is not tried again at once.
     if (this.#idle > 0) this.#notBefore = this.#host.now + this.#backOff(this.#idle)
     for (const { id } of before?.live ?? []) {
@@ -473,6 +473,9 @@ export class Agreement {
     // What a view is being left for, it is left for.
     const proposal = this.#proposal
     if (proposal?.epoch === promised && proposal.change?.of === known.epoch) return proposal.change
+    // Nobody can be excluded from a view that may have been chosen, and nobody knows; but a person can say who is gone for good.
+    const down = this.#accepted?.leaseFree === true ? this.#membership.down(this.#accepted) : []
+    if (down.length > 0) return { of: 0, add: [], remove: [], forced: down }
     const isLeft = promised > known.epoch || (known.coordinator !== this.#host.self && !this.#peers.isUp(known.coordinator, known.coordinatorStart))
     return isLeft && !known.leaseFree ? null : this.#membership.change(known, isLeft, id => this.#isReachable(id))
   }
@@ -589,10 +592,4 @@ export class Agreement {
     }
     return decideFounding(self, statements)
   }
-}
-
-/** The same members do the same in both. */
-function isSame (a: View, b: View): boolean {
-  return a.leaseFree === b.leaseFree && sameMembers(a.members, b.members) && a.coordinator === b.coordinator && a.coordinatorStart === b.coordinatorStart &&
-    sameMembers(a.live.map(({ id }) => id), b.live.map(({ id }) => id))
 }

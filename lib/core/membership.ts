@@ -71,6 +71,14 @@ export class Membership {
     return { of: known.epoch, add, remove: [...removals.keys()].sort(), forced }
   }
 
+  /** Who of the live members of a view is not there, and will never be again, as a person says. */
+  down (view: View): MemberId[] {
+    const statuses = [...this.#peers.statuses].map(([, status]) => status)
+    const said = [this.#host, ...statuses].flatMap(({ removing }) => removing.filter(({ force }) => force).map(({ id }) => id))
+    const replaced = statuses.flatMap(({ joining }) => joining === null ? [] : [memberOf(view, joining.replaces)])
+    return view.live.map(({ id }) => id).filter(id => !this.#isUp(id) && (said.includes(id) || replaced.includes(id)))
+  }
+
   /** Who is to be removed, and whether a person says that it is down. */
   #removals (known: View, isReachable: (id: MemberId) => boolean): Map<MemberId, boolean> {
     const { self, removing } = this.#host
@@ -124,13 +132,12 @@ export class Membership {
   /** Who joins; adds those whose places they take to the removals. */
   #additions (known: View, removals: Map<MemberId, boolean>, isReachable: (id: MemberId) => boolean): Array<Change['add'][number]> {
     const add: Array<Change['add'][number]> = []
-    const memberOf = (name: string): MemberId | '' => known.members.find(member => member === name || nameOf(known, member) === name) ?? ''
     // Nobody has to reach those that go at the same time.
-    const replacedNow = [...this.#peers.statuses].flatMap(([, { joining }]) => joining === null || joining.replaces === '' ? [] : [memberOf(joining.replaces)])
+    const replacedNow = [...this.#peers.statuses].flatMap(([, { joining }]) => joining === null ? [] : [memberOf(known, joining.replaces)])
     const leaving = [...removals.keys(), ...replacedNow.filter(id => id !== '' && !this.#peers.isUp(id))]
     for (const [id, { joining, caughtUp, connected }] of this.#peers.statuses) {
       if (joining === null || known.members.includes(id) || !isReachable(id) || !(this.#host.leads || joining.replaces !== '')) continue
-      const replaced = joining.replaces === '' ? null : memberOf(joining.replaces)
+      const replaced = joining.replaces === '' ? null : memberOf(known, joining.replaces)
       const why = this.#whyNotJoin(known, id, joining, replaced, [...removals.keys()], add)
       if (why !== null) {
         this.#deny(id, id, why)
@@ -168,4 +175,9 @@ export class Membership {
     denied.add(`${id} ${why}`)
     this.#host.send(to, { type: 'deny', id, why })
   }
+}
+
+/** By its id or its name; empty if there is none. */
+function memberOf (view: View, name: string): MemberId | '' {
+  return name === '' ? '' : view.members.find(member => member === name || nameOf(view, member) === name) ?? ''
 }

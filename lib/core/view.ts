@@ -95,3 +95,9 @@ export function commitPoint (acknowledged: Iterable<number>): number {
   }
   return some ? lowest : 0
 }
+
+/** The same members do the same in both. */
+export function doSame (a: View, b: View): boolean {
+  return a.leaseFree === b.leaseFree && sameMembers(a.members, b.members) && a.coordinator === b.coordinator && a.coordinatorStart === b.coordinatorStart &&
+    sameMembers(a.live.map(({ id }) => id), b.live.map(({ id }) => id))
+}

@@ -205,7 +205,7 @@ class Chaos {
     } else if (member !== null) {
       const other = fate.pick(nodes)
       if (other.gone || other === member) return
-      const force = other.core === null && this.#canSpare(other) && fate.chance(0.3)
+      const force = other.core === null && this.#canSpare(other) && this.#leavesEnough(other) && fate.chance(0.3)
       if (force) other.gone = true
       cluster.remove(member.name, other.name, force)
     }
@@ -214,6 +214,12 @@ class Chaos {
   /** It can be gone for good, and nothing is lost. */
   #canSpare (node: CoreNode): boolean {
     return !node.gone && node.disk.view !== null && this.#isEnough(this.#present.filter(other => other !== node))
+  }
+
+  /** Without it, there are as many holders as are asked for; nobody but a person who insists removes more. */
+  #leavesEnough (node: CoreNode): boolean {
+    const asked = Math.max(...this.#present.map(({ name }) => this.#cluster.minConsensusOf(name) ?? 0))
+    return this.#views().every(view => this.#present.filter(other => other !== node && holders(view).includes(other.id)).length > asked)
   }
 
   #go (steps: number): void {

@@ -162,7 +162,7 @@ export class CoreCluster {
       self: node.id,
       start: node.disk.start,
       freshCluster: `${'c'.repeat(30)}${node.name.charCodeAt(0) % 10}${node.disk.start % 10}`,
-      minConsensus: this.#minConsensus(name),
+      minConsensus: this.minConsensusOf(name),
       name,
       witness: node.witness,
       mayFound: node.joins === null,
@@ -351,6 +351,12 @@ export class CoreCluster {
     return this
   }
 
+  /** How many others have to hold the writes of a node; null: all of them. */
+  minConsensusOf (name: string): number | null {
+    const { minConsensusOf, minConsensus } = this.#options
+    return minConsensusOf?.[name] ?? (minConsensus === undefined ? this.#founders.length - 1 : minConsensus)
+  }
+
   // Checks.
 
   /** Of these nodes, every replica and every log is the same, and everything is applied. */
@@ -523,7 +529,7 @@ export class CoreCluster {
     this.#visible = Math.max(this.#visible, position)
     const holders = this.nodes.filter(({ disk }) => disk.holds(position, this.#epochs.get(position) ?? 0)).map(({ name }) => name)
     // What was on enough disks may have been lost since.
-    if (holders.length <= (this.#minConsensus(node.name) ?? 0) && this.#options.memory !== true) throw new Error(`${value} of ${node.name} is acknowledged, and only ${holders.join('')} hold it`)
+    if (holders.length <= (this.minConsensusOf(node.name) ?? 0) && this.#options.memory !== true) throw new Error(`${value} of ${node.name} is acknowledged, and only ${holders.join('')} hold it`)
   }
 
   /** Whoever answers reads at this moment has everything that anybody may have seen before. */
@@ -534,11 +540,6 @@ export class CoreCluster {
       if (core.applied >= this.#visible || core.tail.nameAt(this.#visible).epoch === this.#epochs.get(this.#visible)) continue
       throw new Error(`${name} answers reads up to ${core.end}, and ${this.#visible} was seen elsewhere`)
     }
-  }
-
-  #minConsensus (name: string): number | null {
-    const { minConsensusOf, minConsensus } = this.#options
-    return minConsensusOf?.[name] ?? (minConsensus === undefined ? this.#founders.length - 1 : minConsensus)
   }
 
   #clock (node: CoreNode): number {

@@ -231,6 +231,31 @@ tape('the new coordinator dies before anybody has heard of the view that the old
   t.deepEqual(writesOfAll(cluster), [])
 })
 
+tape('a view free of leases that nobody has heard of does not wait for a member that is gone for good', { timeout }, async (t) => {
+  const cluster = founded('abcd', null, 'd')
+  const coordinator = cluster.coordinator as CoreNode
+  cluster.remove(coordinator.name, 'd')
+  for (let i = 0; i < 100; i++) {
+    cluster.run(step => / lead\(/.test(step.label))
+    if (cluster.steps().some(({ label }) => / lead\(/.test(label))) break
+    cluster.tick(50)
+  }
+  t.equal(coordinator.disk.accepted?.leaseFree, true, 'without the witness, all that are left are live')
+  const [gone, other] = cluster.nodes.filter(node => node !== coordinator && !node.witness) as [CoreNode, CoreNode]
+  cluster.crash(coordinator.name)
+  cluster.crash(gone.name)
+  cluster.start(coordinator.name)
+  cluster.pass(5000)
+  t.notOk(other.core?.ready, 'it may read there')
+  t.equal(other.disk.view?.epoch, coordinator.disk.view?.epoch)
+  gone.gone = true
+  cluster.remove(other.name, gone.name, true)
+  cluster.pass(5000)
+  t.deepEqual(cluster.settle(), [])
+  t.equal(membersOf(cluster, other.name), 'abc'.replace(gone.name, ''))
+  t.deepEqual(writesOfAll(cluster), [])
+})
+
 /** Runs so many steps, with time going by when nothing else is to be done, for at most five seconds. Returns how many it were. */
 function walk (cluster: CoreCluster, steps: number): number {
   let taken = 0
