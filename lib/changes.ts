@@ -68,9 +68,9 @@ export class Changes {
     const core = this.#member()
     const id = idOf(core, member)
     if (id === this.#host.id) throw refused('A node does not remove itself: let it leave()')
-    if (core.known?.members.includes(id) === true) await this.#remove(id, force)
-    // What is gone is gone; but a name is not known any more then.
-    else if (!/^[0-9a-f]{32}$/.test(id)) throw refused(`There is no member of the name '${member}'`)
+    // It may be gone already, or have joined a moment ago.
+    if (core.known?.members.includes(id) !== true) throw refused(`There is no member of the name or id '${member}', for all that this node knows`)
+    await this.#remove(id, force)
   }
 
   /** Last resort: these members, named by ids or names, go on as a new cluster. The same has to be called on each of them. */
@@ -123,7 +123,12 @@ export class Changes {
       const timer = this.#env.setTimer(() => {
         const wishes = this.#take(id)
         this.#input({ type: 'remove', id, force, wanted: false })
-        for (const { reject } of wishes) reject(new ReplicatorError(codes.timeout, `The member was not removed within ${this.#limitMs} ms. It may still be: see stats().members`))
+        // Without a coordinator, nobody else says so.
+        const { known, connected } = this.#host.core ?? {}
+        const why = !force && known?.leaseFree === true && connected?.includes(id) === false && id !== this.#host.id
+          ? deniedError('down')
+          : new ReplicatorError(codes.timeout, `The member was not removed within ${this.#limitMs} ms. It may still be: see stats().members`)
+        for (const { reject } of wishes) reject(why)
       }, this.#limitMs)
       this.#removals.set(id, [...this.#removals.get(id) ?? [], { resolve, reject, timer }])
       this.#input({ type: 'remove', id, force, wanted: true })

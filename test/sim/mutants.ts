@@ -314,6 +314,22 @@ export const mutants: readonly Mutant[] = [
     replace: ''
   },
   {
+    name: 'one majority instead of two',
+    file: 'lib/core/agreement.ts',
+    find: 'if (!isQuorum([...proposal.accepted], view, false)) return',
+    replace: 'if (!isQuorum([...proposal.accepted], view, true)) return',
+    focus: changingWith({}, { join: 1, joinSeveral: 4, leave: 2, remove: 2 }, { ambush: 0.3, faults: { kill: 0.3 } }),
+    from: 145
+  },
+  {
+    name: 'two bootstraps: a founder that forgets to whom it is bound',
+    file: 'lib/core/belonging.ts',
+    find: 'const vowed = this.vow.members',
+    replace: 'const vowed: readonly string[] = []',
+    focus: changingWith({ wrongPeers: 'two groups', minConsensus: 1 }, {}, { nodes: 5, operations: 10, thinkMs: 10, ambush: 1, faults: { split: 5 } }),
+    from: 220
+  },
+  {
     name: 'admission of a joiner that has not caught up',
     file: 'lib/core/membership.ts',
     find: 'if (!joining.witness && !(caughtUp && ',

@@ -38,7 +38,7 @@ export interface NemesisScope {
 
 /** Does harm to a cluster, at random moments, until it is told to stop; then mends everything, or everything but some machines. */
 export class Nemesis {
-  readonly injected: Partial<Record<FaultKind, number>> = {}
+  readonly injected: Partial<Record<FaultKind | 'ambush', number>> = {}
   readonly #cluster: SimCluster
   readonly #settings: SimSettings
   readonly #random: Random
@@ -50,6 +50,8 @@ export class Nemesis {
   readonly #closing = new Set<string>()
   #leftOut: readonly SimMachine[] = []
   #active = true
+  /** By an ambush. */
+  #isSplit = false
 
   constructor (cluster: SimCluster, settings: SimSettings, events: NemesisEvents, scope: NemesisScope) {
     this.#cluster = cluster
@@ -111,6 +113,23 @@ export class Nemesis {
     this.#down(machine, () => { machine.kill() })
   }
 
+  /** A machine has promised, or accepted a view: a bad moment for the network to split. */
+  onVote (): void {
+    if (this.#settings.ambush === 0 || this.#isSplit || !this.#active || !this.#random.chance(this.#settings.ambush)) return
+    this.#isSplit = true
+    const { world } = this.#cluster
+    // While the answers, and what follows from them, are on their way.
+    world.schedule(2 * this.#random.next() * this.#settings.delayMaxMs, 'an ambush', () => {
+      if (!this.#active) return
+      this.#count('ambush')
+      this.#split()
+      world.schedule(this.#random.skewed(0.5, this.#random.pick([50, 500, 1500])), 'end of the ambush', () => {
+        this.#isSplit = false
+        if (this.#active) this.#cluster.heal()
+      })
+    })
+  }
+
   /** Those that were left out come back. */
   letIn (): void {
     this.#leftOut = []
@@ -133,10 +152,14 @@ export class Nemesis {
     const pause = this.#random.skewed(1, 3000 / rate)
     this.#cluster.world.schedule(pause, `fault ${kind}`, () => {
       if (!this.#active) return
-      this.injected[kind] = (this.injected[kind] ?? 0) + 1
+      this.#count(kind)
       this.#inject(kind)
       this.#next(kind, rate)
     })
+  }
+
+  #count (kind: FaultKind | 'ambush'): void {
+    this.injected[kind] = (this.injected[kind] ?? 0) + 1
   }
 
   #inject (kind: FaultKind): void {
@@ -200,12 +223,10 @@ export class Nemesis {
         if (other !== machine.name) this.#cutOff(machine, machines.filter(each => each.name === other))
         later(() => { this.#cluster.heal() })
         break
-      case 'split': {
-        const side = machines.filter(() => random.chance(0.5))
-        for (const one of side) this.#cutOff(one, machines.filter(each => !side.includes(each)))
+      case 'split':
+        this.#split()
         later(() => { this.#cluster.heal() })
         break
-      }
       case 'reset':
         if (other !== machine.name) this.#cluster.reset(machine.name, other)
         break
@@ -261,6 +282,12 @@ export class Nemesis {
       this.#cluster.cut(machine.name, other.name)
       this.#cluster.cut(other.name, machine.name)
     }
+  }
+
+  #split (): void {
+    const machines = this.#scope.targets
+    const side = machines.filter(() => this.#random.chance(0.5))
+    for (const one of side) this.#cutOff(one, machines.filter(each => !side.includes(each)))
   }
 
   #suspend (machine: SimMachine): void {

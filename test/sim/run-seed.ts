@@ -1,12 +1,14 @@
 import { Random, SimCluster } from '../../lib/sim/index.ts'
 import type { MachineOptions, SimMachine } from '../../lib/sim/index.ts'
+import { toText } from '../../lib/sim/disk.ts'
+import { acceptedKey, vowKey } from '../../lib/store/layout.ts'
 import { DurableVotes } from './durable-votes.ts'
 import { Nemesis } from './nemesis.ts'
 import { NodeErrors } from './node-errors.ts'
 import { OneOrder } from './one-order.ts'
 import { Operator } from './operator.ts'
 import { idOf, identityOf, Population } from './population.ts'
-import type { ChangeKind, ChangeSettings, FaultKind, SimSettings } from './settings.ts'
+import type { ChangeKind, ChangeSettings, SimSettings } from './settings.ts'
 import { excludes, leftOutMax, minConsensusOf, SMALL_LOG } from './settings.ts'
 import { canGoOn } from './survivors.ts'
 import { judge, strangeWitness } from './verdicts.ts'
@@ -20,11 +22,12 @@ export interface SimResult {
   unknown: number
   events: number
   virtualMs: number
-  faults: Partial<Record<FaultKind, number>>
+  faults: Nemesis['injected']
   changes: Partial<Record<ChangeKind, number>>
   traceHash: string
 }
 
+const votes = [vowKey, acceptedKey].map(toText)
 const SAFETY_MS = 60_000
 const LIVENESS_MS = 120_000
 /** Where members are excluded and admitted: there are leases to wait for, and back-offs of up to 30 s. */
@@ -139,6 +142,7 @@ class Run {
       this.#votes.onBatch(machine, changes)
       this.#order.onBatch(machine, changes)
       this.#population.onBatch(machine, changes)
+      if (changes.some(({ key }) => votes.includes(key))) this.nemesis.onVote()
     }
     machine.onView = (view) => { this.#population.onView(machine, view) }
     this.#errors.watch(machine, this.#settings.changes !== null)

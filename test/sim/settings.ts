@@ -35,6 +35,8 @@ export interface SimSettings {
   brief: boolean
   /** How much more often than now and then each kind of fault happens; 0: never. */
   faults: Record<FaultKind, number>
+  /** How likely it is that the network is split when a disk has got a promise, or a view that is accepted. */
+  ambush: number
   /** How the members change; null: not at all. */
   changes: ChangeSettings | null
 }
@@ -118,6 +120,7 @@ export function drawSettings (seed: number, mayChange = true): SimSettings {
     leftOut: 0,
     leftOutHow: random.pick(['dead', 'cut off']),
     brief: false,
+    ambush: 0,
     changes: null
   }
   if (excludes(settings)) drawExclusion(random, settings)
@@ -145,6 +148,7 @@ export function readSettings (text: string): SimSettings {
     leftOut: 0,
     leftOutHow: 'dead',
     brief: false,
+    ambush: 0,
     changes: null,
     ...kept,
     faults: { ...none, ...kept.faults }
@@ -270,6 +274,7 @@ function drawChanges (random: Random, settings: SimSettings): void {
   if (settings.changes?.wrongPeers !== 'nothing') settings.foundingData = false
   if (random.chance(0.3)) Object.assign(settings, { logBytesMax: SMALL_LOG, valueBytesMax: 10_000 })
   if (!calm && random.chance(0.3)) settings.faults.split = random.pick([0.3, 1, 4])
+  if (!calm && random.chance(0.5)) settings.ambush = random.pick([0.02, 0.1, 0.3])
   if (settings.nodes === 5 && !witness && random.chance(0.2)) {
     Object.assign(settings.changes as ChangeSettings, { wrongPeers: 'two groups', minConsensus: 1 })
     settings.foundingData = false

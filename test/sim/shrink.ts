@@ -27,6 +27,7 @@ function candidates (settings: SimSettings): SimSettings[] {
   for (const kind of faultKinds) {
     if (settings.faults[kind] > 0) smaller.push({ ...settings, faults: { ...settings.faults, [kind]: 0 } })
   }
+  if (settings.ambush > 0) smaller.push({ ...settings, ambush: 0 })
   smaller.push(...withFewerChanges(settings))
   if (settings.leftOut > 0) smaller.push({ ...settings, leftOut: settings.leftOut - 1 })
   const first = minConsensusOf(settings, 0)

@@ -75,8 +75,7 @@ test('a removal is done when the cluster goes on without the member', { timeout 
   t.equal(host.timers.size, 2, 'another view with it is nothing')
   host.learn(two)
   t.same([await verdict(removal), await verdict(again), host.timers.size], ['resolved', 'resolved', 0])
-  t.equal(await verdict(host.changes.remove('c'.repeat(32), false)), 'resolved', 'one that is gone is gone')
-  t.equal(await verdict(host.changes.remove('c', false)), 'LEVEL_CHANGE_REFUSED -', 'but a name that nobody has may be misspelt')
+  for (const who of ['c', 'c'.repeat(32)]) t.equal(await verdict(host.changes.remove(who, false)), 'LEVEL_CHANGE_REFUSED -', 'it may be misspelt, or have joined a moment ago')
   t.same(host.told(), [])
 })
 
@@ -96,6 +95,21 @@ test('a removal that takes too long is not asked for any more', { timeout }, asy
   first?.()
   t.same(await Promise.all(removals.map(verdict)), ['LEVEL_TIMEOUT -', 'LEVEL_TIMEOUT -'])
   t.same([host.told(), host.timers.size], [['remove c no more'], 0])
+})
+
+test('where nobody can be excluded, a removal that takes too long says what is needed', { timeout }, async (t) => {
+  const expired = async (id: string, force: boolean, connected: string[], leaseFree: boolean): Promise<string> => {
+    const host = new FakeHost()
+    host.known = viewOf({ leaseFree })
+    host.connected = connected
+    const removal = host.changes.remove(id, force)
+    host.expire()
+    return await verdict(removal)
+  }
+  t.equal(await expired('c', false, ['b'], true), 'LEVEL_CHANGE_REFUSED -', "say 'force'")
+  t.equal(await expired('c', true, ['b'], true), 'LEVEL_TIMEOUT -', 'it was said')
+  t.equal(await expired('c', false, ['b', 'c'], true), 'LEVEL_TIMEOUT -', 'it is there')
+  t.equal(await expired('c', false, ['b'], false), 'LEVEL_TIMEOUT -', 'it will be excluded')
 })
 
 test('what is denied rejects, with why', { timeout }, async (t) => {

@@ -133,7 +133,7 @@ test('a member is removed by another, by its name or id', { timeout }, async (t)
   await a.db.put('a', '1')
   t.equal(await b.db.get('a'), '1')
   t.equal(b.replicator.stats().members.length, 2)
-  t.equal(await verdict(a.replicator.removePeer(idOf(d))), 'resolved', 'who is none already')
+  t.equal(await verdict(a.replicator.removePeer(idOf(d))), 'LEVEL_CHANGE_REFUSED -', 'who is none already')
   t.equal(await verdict(c.replicator.removePeer('node-1')), 'LEVEL_REMOVED -', 'who was removed has no say')
 
   await c.db.close()
