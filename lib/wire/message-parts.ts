@@ -79,11 +79,7 @@ export function writeRemovals (writer: ByteWriter, removals: readonly Removal[])
 }
 
 export function readRemovals (reader: ByteReader): Removal[] {
-  const count = reader.count(17)
-  if (count > MEMBERS_MAX) reader.fail('too many removals')
-  const removals: Removal[] = []
-  for (let i = 0; i < count; i++) removals.push({ id: readId(reader), force: reader.flag() })
-  return removals
+  return readList(reader, 17, MEMBERS_MAX, 'removals', () => ({ id: readId(reader), force: reader.flag() }))
 }
 
 export function readDenial (reader: ByteReader): Denial {
@@ -109,11 +105,7 @@ export function writeLeases (writer: ByteWriter, leases: readonly LeaseLeft[]): 
 }
 
 export function readLeases (reader: ByteReader): LeaseLeft[] {
-  const count = reader.count(2)
-  if (count > 2 * MEMBERS_MAX) reader.fail('too many leases')
-  const leases: LeaseLeft[] = []
-  for (let i = 0; i < count; i++) leases.push({ holder: readOptionalId(reader), ms: reader.varint() })
-  return leases
+  return readList(reader, 2, 2 * MEMBERS_MAX, 'leases', () => ({ holder: readOptionalId(reader), ms: reader.varint() }))
 }
 
 export function writeOutline (writer: ByteWriter, { base, runs }: LogOutline): void {
@@ -273,4 +265,10 @@ export function readAddresses (reader: ByteReader): Address[] {
     addresses.push({ host, port })
   }
   return addresses
+}
+
+function readList<Item> (reader: ByteReader, itemBytesMin: number, max: number, what: string, read: () => Item): Item[] {
+  const count = reader.count(itemBytesMin)
+  if (count > max) reader.fail(`too many ${what}`)
+  return Array.from({ length: count }, read)
 }

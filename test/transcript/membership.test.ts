@@ -99,22 +99,24 @@ const plans: Record<string, Plan> = {
   }
 }
 
+/** It is under way, and nothing has happened yet. */
+function begun (plan: Plan): CoreCluster {
+  const cluster = founded(plan.names, plan.minConsensus, plan.witnesses)
+  cluster.write('b', 'x', 'under way')
+  plan.begin(cluster)
+  return cluster
+}
+
 for (const [what, plan] of Object.entries(plans)) {
   tape(`${what}: whoever dies at whatever step`, { timeout }, async (t) => {
-    const prepare = (): CoreCluster => {
-      const cluster = founded(plan.names, plan.minConsensus, plan.witnesses)
-      cluster.write('b', 'x', 'under way')
-      plan.begin(cluster)
-      return cluster
-    }
     // The change takes time: an admission, for example, is decided with a tick.
-    const steps = walk(prepare(), Infinity)
+    const steps = walk(begun(plan), Infinity)
     t.ok(steps > 60, `it takes ${steps} steps`)
 
     let cases = 0
     for (let at = 0; at <= steps; at += 5) {
       for (const victim of plan.victims) {
-        const cluster = prepare()
+        const cluster = begun(plan)
         walk(cluster, at)
         if (cluster.node(victim).gone) continue
         cluster.crash(victim, at % 3)
@@ -137,18 +139,12 @@ for (const [what, plan] of Object.entries(plans)) {
 for (const what of ['a join, with leases', 'the coordinator leaves', 'one joins while one leaves'] as const) {
   const plan = plans[what] as Plan
   tape(`${what}: a session is lost, with all that is under way in it, at whatever step`, { timeout }, async (t) => {
-    const prepare = (): CoreCluster => {
-      const cluster = founded(plan.names, plan.minConsensus, plan.witnesses)
-      cluster.write('b', 'x', 'under way')
-      plan.begin(cluster)
-      return cluster
-    }
-    const steps = walk(prepare(), Infinity)
+    const steps = walk(begun(plan), Infinity)
     let cases = 0
     for (let at = 0; at <= steps; at += 5) {
-      const names = prepare().nodes.map(({ name }) => name)
+      const names = begun(plan).nodes.map(({ name }) => name)
       for (const [one, two] of names.flatMap((one, i) => names.slice(i + 1).map(two => [one, two] as const))) {
-        const cluster = prepare()
+        const cluster = begun(plan)
         walk(cluster, at)
         cluster.disconnect(one, two)
         cluster.run()
@@ -212,14 +208,8 @@ tape('the new coordinator dies before anybody has heard of the view that the old
   const cluster = founded('abc', 1)
   const leaver = cluster.coordinator as CoreNode
   cluster.remove(leaver.name, leaver.name)
-  for (let i = 0; i < 100; i++) {
-    cluster.run(step => / lead\(/.test(step.label))
-    if (cluster.steps().some(({ label }) => / lead\(/.test(label))) break
-    cluster.tick(50)
-  }
-  const lead = cluster.steps().find(({ label }) => / lead\(/.test(label))
-  t.ok(lead, 'the view is chosen, and nobody knows it')
-  const heir = lead?.label.slice(2, 3) ?? ''
+  // The view is chosen, and nobody knows it.
+  const heir = upTo(cluster, / lead\(/).slice(2, 3)
   cluster.crash(heir)
   cluster.pass(3000)
   const third = cluster.nodes.find(({ name }) => name !== heir && name !== leaver.name) as CoreNode
@@ -235,11 +225,7 @@ tape('a view free of leases that nobody has heard of does not wait for a member 
   const cluster = founded('abcd', null, 'd')
   const coordinator = cluster.coordinator as CoreNode
   cluster.remove(coordinator.name, 'd')
-  const opens = new RegExp(`${coordinator.name} persists .*view`)
-  for (let i = 0; i < 100 && !cluster.steps().some(({ label }) => opens.test(label)); i++) {
-    cluster.run(({ label }) => opens.test(label))
-    cluster.tick(50)
-  }
+  upTo(cluster, new RegExp(`${coordinator.name} persists .*view`))
   t.equal(coordinator.disk.accepted?.leaseFree, true, 'without the witness, all that are left are live')
   const [gone, other] = cluster.nodes.filter(node => node !== coordinator && !node.witness) as [CoreNode, CoreNode]
   cluster.crash(coordinator.name)
@@ -255,6 +241,17 @@ tape('a view free of leases that nobody has heard of does not wait for a member 
   t.equal(membersOf(cluster, other.name), 'abc'.replace(gone.name, ''))
   t.deepEqual(writesOfAll(cluster), [])
 })
+
+/** Runs, with time going by, until this is what happens next. Returns what it is called. */
+function upTo (cluster: CoreCluster, label: RegExp): string {
+  for (let ticks = 0; ticks < 100; ticks++) {
+    cluster.run(step => label.test(step.label))
+    const found = cluster.steps().find(step => label.test(step.label))
+    if (found !== undefined) return found.label
+    cluster.tick(50)
+  }
+  throw new Error(`never comes to ${String(label)}`)
+}
 
 /** Runs so many steps, with time going by when nothing else is to be done, for at most five seconds. Returns how many it were. */
 function walk (cluster: CoreCluster, steps: number): number {
