@@ -22,7 +22,7 @@ import type { Resolver } from './net/resolver.ts'
 import { systemResolver } from './net/resolver.ts'
 import type { Settings } from './options.ts'
 import { WRITE_BYTES_LIMIT } from './options.ts'
-import { apply } from './store/apply.ts'
+import { Applier } from './store/apply.ts'
 import { readChunk, restore, verificationDigest } from './store/copy.ts'
 import { foundingData } from './store/founding-data.ts'
 import type { ByteRange } from './store/gate.ts'
@@ -73,6 +73,7 @@ export class Node implements LinkOwner {
 
   #core: Core | null = null
   #writer: LogWriter | null = null
+  #applier: Applier | null = null
   #id = ''
   #start = 0
   #history: readonly string[] = []
@@ -156,8 +157,9 @@ export class Node implements LinkOwner {
     this.#markedIntact = sync && recovered.intact
 
     const config = coreConfig(this.#settings, { id: this.#id, start: this.#start, freshCluster: toHex(this.#env.randomBytes(16)) })
+    this.#applier = new Applier(this.#store, sync, recovered.applied)
     this.#writer = new LogWriter(
-      this.#store, sync, Math.min(UNSYNCED_BYTES, this.#settings.logBytesMax / 4), () => this.#core?.applied ?? 0,
+      this.#store, this.#applier, sync, Math.min(UNSYNCED_BYTES, this.#settings.logBytesMax / 4),
       (id, applied) => { this.#input({ type: 'persisted', id, applied }) },
       error => { this.#fail(storeError('The log could not be written', error)) }
     )
@@ -223,6 +225,7 @@ export class Node implements LinkOwner {
     await this.#network.close()
     await this.#writer?.stop()
     await Promise.all([this.#applying, this.#seeding, this.#notes.stop(), ...this.#reading])
+    if (this.#failure === null && !this.#abandoned) await this.#applier?.flush().catch((error: unknown) => { this.#events.onError(storeError('What was applied last could not be synced', error)) })
   }
 
   #fail (error: ReplicatorError): void {
@@ -339,7 +342,8 @@ export class Node implements LinkOwner {
         break
       case 'apply':
         debugWrite('%s applies up to %d', this.label, effect.through)
-        this.#applying = apply(this.#store, effect, this.#settings.durability === 'disk').then(
+        // Half a copy is made of what its source says now; it must not go back.
+        this.#applying = (this.#applier as Applier).apply(effect, !this.complete).then(
           () => { this.#input({ type: 'applied', through: effect.through }) },
           (error: unknown) => { this.#fail(storeError('Committed entries could not be applied', error)) })
         break

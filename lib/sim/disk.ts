@@ -7,25 +7,30 @@ export interface DiskChange {
 /** All that a disk holds, in order. */
 export type DiskImage = ReadonlyArray<readonly [key: string, value: Uint8Array]>
 
-/** A batch that is not synced, and how to undo it. */
-interface Unsynced {
+/** A batch, and how to undo it. */
+interface Batch {
   readonly changes: readonly DiskChange[]
   readonly undo: readonly DiskChange[]
+  /** Numbers the batches. */
+  readonly number: number
+  /** Numbers the log files of the store. */
+  readonly file: number
+  synced: boolean
 }
 
 /**
  * What the disk of a simulated machine holds. Batches are atomic, and a crash of the machine loses a suffix of those that
- * were not synced; unless it is told to break that promise, see `cutPower`.
+ * were not synced; unless it is told to break that promise, see `cutPower`. Like LevelDB, the store begins a new log file now and
+ * then: a sync covers the newest only, and of the one before, a suffix may be lost that was not synced, until yet another is begun.
  */
 export class SimDisk {
   /** All keys, sorted. */
   #keys: string[] = []
   readonly #values = new Map<string, Uint8Array>()
-  /** Oldest first. */
-  #unsynced: Unsynced[] = []
-  /** How many batches were ever written, and how many of those are synced. */
+  /** From the first one on that is not synced. */
+  #batches: Batch[] = []
   #written = 0
-  #synced = 0
+  #file = 0
   #torn = false
   /** Called with each batch that is written. */
   onBatch: ((changes: readonly DiskChange[]) => void) | null = null
@@ -38,9 +43,9 @@ export class SimDisk {
     return this.#keys.length
   }
 
-  /** Batches that a power cut could take. */
+  /** How many batches a power cut could take. */
   get unsynced (): number {
-    return this.#unsynced.length
+    return this.#batches.filter(({ synced }) => !synced).length
   }
 
   /** How many batches were ever written. */
@@ -55,12 +60,12 @@ export class SimDisk {
 
   /** What the key would have if all that a power cut could take, and a torn batch, were gone. */
   durable (key: string): Uint8Array | undefined {
-    for (const { undo } of this.#unsynced) {
-      // If a batch changes a key twice, what the key had before is undone last.
-      const before = undo.filter(change => change.key === key).pop()
-      if (before !== undefined) return before.value ?? undefined
-    }
-    return this.#values.get(key)
+    const touching = this.#batches.filter(({ changes }) => changes.some(change => change.key === key))
+    const last = touching.filter(({ synced }) => synced).pop()
+    if (last !== undefined) return last.changes.filter(change => change.key === key).pop()?.value ?? undefined
+    if (touching[0] === undefined) return this.#values.get(key)
+    // If a batch changes a key twice, what the key had before is undone last.
+    return touching[0].undo.filter(change => change.key === key).pop()?.value ?? undefined
   }
 
   /** In order, from `from` (inclusive) to `to` (exclusive). A copy: a snapshot. */
@@ -80,39 +85,52 @@ export class SimDisk {
     this.#values.clear()
     for (const [key, value] of image) this.#values.set(key, value)
     this.#keys = image.map(([key]) => key)
-    this.#unsynced = []
-    this.#synced = this.#written
+    this.#batches = []
     this.#torn = false
+  }
+
+  /** The store is opened, and makes durable what it finds. */
+  flush (): void {
+    if (!this.#torn) this.#batches = []
+  }
+
+  /** The store begins a new log file. Before it does, it has flushed what was in the one before the last. */
+  changeFile (): void {
+    for (const batch of this.#batches) batch.synced ||= batch.file < this.#file
+    this.#forgetSynced()
+    this.#file++
   }
 
   /** Returns the number of this batch, for `sync`. */
   write (changes: readonly DiskChange[]): number {
-    this.#perform(changes)
     this.#written++
+    this.#perform(changes)
     this.onBatch?.(changes)
     return this.#written
   }
 
-  /** All batches up to this one are on stable storage. */
-  sync (batch: number): void {
-    if (batch <= this.#synced) return
-    this.#unsynced.splice(0, batch - this.#synced)
-    this.#synced = batch
+  /** All batches up to this one, of the same log file, are on stable storage. */
+  sync (number: number): void {
+    const file = this.#batches.find(batch => batch.number === number)?.file
+    for (const batch of this.#batches) batch.synced ||= batch.number <= number && batch.file === file
+    this.#forgetSynced()
   }
 
   /**
-   * The power is cut: of the batches that were not synced, the first `kept` survive. With `tear`, the first that does not
-   * is lost only in part: its last value is there with so many of its bytes as `tear` says, which must be fewer than it
-   * has, and what comes before that is there as a whole. A batch that does not end with a value is lost as a whole.
+   * The power is cut: of the batches of each log file that were not synced, the first `kept` survive. With `tear`, the first of the
+   * newest that does not is lost only in part: its last value is there with so many of its bytes as `tear` says, which must be
+   * fewer than it has, and what comes before that is there as a whole. A batch that does not end with a value is lost as a whole.
    */
   cutPower (kept: number, tear: ((bytes: number) => number) | null = null): void {
     // A second cut finds nothing that the first has left to lose.
     if (this.#torn) return
-    const lost = this.#unsynced.splice(kept)
-    for (const batch of lost.slice().reverse()) this.#undo(batch)
-    this.#unsynced = []
-    this.#synced = this.#written
-    if (tear !== null && lost[0] !== undefined) this.#tear(lost[0].changes, tear)
+    const lost = [this.#file - 1, this.#file].flatMap(file => this.#batches.filter(batch => batch.file === file && !batch.synced).slice(kept))
+    const batches = this.#batches
+    this.#batches = []
+    for (const batch of batches.slice().reverse()) this.#undo(batch)
+    for (const batch of batches) if (!lost.includes(batch)) for (const { key, value } of batch.changes) this.#set(key, value)
+    const first = lost.find(({ file }) => file === this.#file)
+    if (tear !== null && first !== undefined) this.#tear(first.changes, tear)
   }
 
   /** A torn batch goes as a whole, as it should have. */
@@ -129,7 +147,6 @@ export class SimDisk {
     const before = this.#values.get(last.key)
     if (before !== undefined && toText(before) === toText(value)) return
     this.#perform([...changes.slice(0, -1), { key: last.key, value }])
-    this.#synced = this.#written - 1
     this.#torn = true
   }
 
@@ -139,10 +156,15 @@ export class SimDisk {
       undo.push({ key, value: this.#values.get(key) ?? null })
       this.#set(key, value)
     }
-    this.#unsynced.push({ changes, undo: undo.reverse() })
+    this.#batches.push({ changes, undo: undo.reverse(), number: this.#written, file: this.#file, synced: false })
   }
 
-  #undo ({ undo }: Unsynced): void {
+  #forgetSynced (): void {
+    const first = this.#batches.findIndex(({ synced }) => !synced)
+    this.#batches.splice(0, first === -1 ? this.#batches.length : first)
+  }
+
+  #undo ({ undo }: Batch): void {
     for (const { key, value } of undo) this.#set(key, value)
   }
 

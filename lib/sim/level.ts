@@ -12,6 +12,8 @@ export interface DiskBehaviour {
   writeMs: number
   /** The most that a sync adds. */
   syncMs: number
+  /** The probability that the store begins a new log file with a write. */
+  fileChanges: number
   /** The probability that a write fails, and then whether it reached the disk nobody knows. */
   failedWrites: number
   failedReads: number
@@ -24,7 +26,7 @@ export interface DiskBehaviour {
 /** How often a disk that hangs is looked at, in milliseconds. */
 const LOOK_MS = 5
 
-export const goodDisk: DiskBehaviour = { readMs: 0.2, writeMs: 0.2, syncMs: 1, failedWrites: 0, failedReads: 0, full: false, hangs: false }
+export const goodDisk: DiskBehaviour = { readMs: 0.2, writeMs: 0.2, syncMs: 1, fileChanges: 0, failedWrites: 0, failedReads: 0, full: false, hangs: false }
 
 const manifest = { encodings: { view: true }, seek: true, has: true, getSync: true, explicitSnapshots: true, implicitSnapshots: true }
 
@@ -56,6 +58,8 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
   }
 
   async _open (): Promise<void> {
+    // As LevelDB does with the log files that it finds.
+    if (this.#behaviour.fileChanges > 0) this.#disk.flush()
     await this.#wait(this.#behaviour.readMs)
   }
 
@@ -70,7 +74,7 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
   async _batch (operations: BatchOperation[], options: object): Promise<void> {
     const sync = (options as { sync?: boolean }).sync === true
     const changes = operations.map(op => ({ key: toText(op.key), value: op.type === 'put' ? op.value.slice() : null }))
-    const { writeMs, syncMs } = this.#behaviour
+    const { writeMs, syncMs, fileChanges } = this.#behaviour
     const now = this.#process.now() / this.#process.drift
     const landing = Math.max(now, this.#writesDone) + this.#random.skewed(0.01, writeMs)
     this.#writesDone = landing
@@ -80,6 +84,7 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
     const fails = this.#random.chance(this.#behaviour.failedWrites)
     if (fails && this.#random.chance(0.5)) throw ioError('Input/output error')
     // The batch is in the store now, and what was written before it, too; a failed sync says nothing of the disk.
+    if (fileChanges > 0 && this.#random.chance(fileChanges)) this.#disk.changeFile()
     const written = this.#disk.write(changes)
     if (sync) await this.#wait(syncMs)
     if (fails) throw ioError('Input/output error')

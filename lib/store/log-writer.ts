@@ -7,6 +7,7 @@ import {
   acceptedKey, appliedKey, baseKey, copyKey, encodeApplied, encodeBase, encodeCopy, encodeRow, encodeView, encodeVow, logEnd,
   logKey, numberOf, originKey, originsEnd, originsStart, viewKey, vowKey
 } from './layout.ts'
+import type { Applier } from './apply.ts'
 import type { Store } from './store.ts'
 
 type Reset = NonNullable<Persist['reset']>
@@ -26,8 +27,8 @@ const DELETED_AT_ONCE = 1000
  */
 export class LogWriter {
   readonly #store: Store
+  readonly #applier: Applier
   readonly #sync: boolean
-  readonly #appliedNow: () => number
   readonly #onPersisted: (id: number, applied: number) => void
   readonly #onError: (error: unknown) => void
   #steps: Step[] = []
@@ -35,7 +36,6 @@ export class LogWriter {
   #stopped = false
   #failed = false
   #idle: Array<() => void> = []
-  /** What had been applied when the last synced write began. */
   #appliedDurably = 0
   /** How many bytes of groups were written since the last sync, and how many may be: without one now and then, the log could never be truncated. */
   #unsynced = 0
@@ -45,17 +45,17 @@ export class LogWriter {
   #truncated = 0
 
   /**
-   * `sync`: whether groups are synced. What a node has said, decided or thrown away always is. `appliedNow` tells up to
-   * where entries are applied by batches that are complete: a sync makes these durable, too.
+   * `sync`: whether groups are synced. What a node has said, decided or thrown away always is. `onPersisted` is also told up to
+   * where the log is applied durably.
    */
   constructor (
-    store: Store, sync: boolean, unsyncedMax: number, appliedNow: () => number,
+    store: Store, applier: Applier, sync: boolean, unsyncedMax: number,
     onPersisted: (id: number, applied: number) => void, onError: (error: unknown) => void
   ) {
     this.#store = store
     this.#sync = sync
     this.#unsyncedMax = unsyncedMax
-    this.#appliedNow = appliedNow
+    this.#applier = applier
     this.#onPersisted = onPersisted
     this.#onError = onError
   }
@@ -102,13 +102,14 @@ export class LogWriter {
     let sync = false
     let deleted = this.#deleted
     let truncated = this.#truncated
+    let copiedFrom: number | null = null
 
     for (const { persist } of steps) {
       const { reset, cut, vow, accepted, view, truncate, groups, copied } = persist
       if (reset !== null) {
         await this.#reset(reset, operations)
         deleted = 0
-        truncated = reset.base.position
+        truncated = copiedFrom = reset.base.position
       }
       if (cut !== null) await this.#cut(cut, operations)
       if (vow !== null) operations.push({ type: 'put', key: vowKey, value: encodeVow(vow) })
@@ -127,14 +128,12 @@ export class LogWriter {
         (this.#sync && (groups.length > 0 || truncate !== null))
     }
 
-    if (operations.length > 0) {
-      const applied = this.#appliedNow()
-      await this.#store.batch(operations, { sync })
-      if (sync) {
-        this.#appliedDurably = applied
-        this.#unsynced = 0
-      }
-    }
+    if (sync) {
+      const applied = await this.#applier.write(operations)
+      if (copiedFrom !== null) this.#applier.reset(copiedFrom)
+      this.#appliedDurably = copiedFrom ?? applied
+      this.#unsynced = 0
+    } else if (operations.length > 0) await this.#store.batch(operations, { sync })
     this.#deleted = deleted
     this.#truncated = truncated
     this.#onPersisted((steps[steps.length - 1] as Step).id, this.#appliedDurably)

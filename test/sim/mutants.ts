@@ -97,14 +97,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'vote before the sync',
     file: 'lib/store/log-writer.ts',
-    find: 'if (operations.length > 0) {\n      const applied',
-    replace: 'this.#onPersisted((steps[steps.length - 1] as Step).id, this.#appliedDurably)\n    if (operations.length > 0) {\n      const applied'
+    find: 'if (sync) {\n      const applied',
+    replace: 'this.#onPersisted((steps[steps.length - 1] as Step).id, this.#appliedDurably)\n    if (sync) {\n      const applied'
   },
   {
     name: 'the log is not synced',
-    file: 'lib/store/log-writer.ts',
-    find: 'await this.#store.batch(operations, { sync })',
-    replace: 'await this.#store.batch(operations, { sync: false })'
+    file: 'lib/store/apply.ts',
+    find: 'again.concat(operations), { sync: true })',
+    replace: 'again.concat(operations), { sync: false })'
   },
   {
     name: 'a forgotten promise',
@@ -123,7 +123,7 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/participant.ts',
     find: 'if (message.common < end) this.#host.cut(message.common)',
     replace: '',
-    from: 423
+    from: 448
   },
   {
     name: 'commit by a majority of the live',
@@ -170,7 +170,7 @@ export const mutants: readonly Mutant[] = [
     find: 'return from !== null && intact && complete && installed >= from',
     replace: 'return from !== null && intact && complete && installed >= 0',
     with: [worstSurvivor],
-    from: 790
+    from: 84
   },
   {
     name: 'no since: a member that is admitted again believes that it survived',
@@ -178,7 +178,7 @@ export const mutants: readonly Mutant[] = [
     find: 'since: survivors.includes(id) && previous !== null ? since(previous, id) as number : epoch',
     replace: 'since: Math.min(epoch, 1)',
     with: [worstSurvivor],
-    from: 790
+    from: 84
   },
   {
     name: 'a stale lease: commit before the leases of the excluded have passed',
@@ -225,7 +225,7 @@ export const mutants: readonly Mutant[] = [
     find: 'this.submissions.onAssured(Math.min(this.#assured, this.applied))',
     replace: 'this.submissions.onAssured(this.applied)',
     focus: { ...withinALease, minConsensus: [2, 0, 0], thinkMs: 1, writeTimeoutMs: 10_000, keys: 5, operations: 1000 },
-    from: 138
+    from: 168
   },
   {
     name: 'the table of origins is not in copies',
@@ -243,8 +243,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'forget the table of origins at a restart',
     file: 'lib/store/apply.ts',
-    find: 'for (const [id, row] of effect.rows) {',
-    replace: 'for (const [id, row] of effect.rows) {\n    if (id > 0) continue'
+    find: 'for (const [id, row] of rows) {',
+    replace: 'for (const [id, row] of rows) {\n    if (id > 0) continue'
   },
   {
     name: 'read without waiting',
@@ -299,13 +299,31 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/coordinator.ts',
     find: "follower.state = 'asked'\n    follower.told = 0",
     replace: "follower.state = 'asked'",
-    from: 144
+    from: 212
   },
   {
     name: 'data without their position',
     file: 'lib/store/apply.ts',
-    find: 'await store.batch(operations, { sync })',
-    replace: 'await store.batch(operations.slice(0, -1), { sync })\n  await store.batch(operations.slice(-1), { sync })'
+    find: 'await this.#store.batch(operations, { sync })',
+    replace: 'await this.#store.batch(operations.slice(0, -1), { sync })\n  await this.#store.batch(operations.slice(-1), { sync })'
+  },
+  {
+    name: 'what was applied without a sync is not written again',
+    file: 'lib/store/apply.ts',
+    find: 'this.#leave(sync || !this.#sync ? [] : operations, bytes)',
+    replace: 'this.#leave([], 0)'
+  },
+  {
+    name: 'what is written again overtakes an apply',
+    file: 'lib/store/apply.ts',
+    find: 'const again = this.#applying ? [] : this.#again',
+    replace: 'const again = this.#again'
+  },
+  {
+    name: 'what was applied during a write is taken for durable',
+    file: 'lib/store/apply.ts',
+    find: 'if (again.length > 0) this.#leave([], 0)',
+    replace: 'this.#leave([], 0)'
   },
   {
     name: 'a founder without data that does not wait for those of the others',
@@ -319,7 +337,7 @@ export const mutants: readonly Mutant[] = [
     find: 'if (!isQuorum([...proposal.accepted], view, false)) return',
     replace: 'if (!isQuorum([...proposal.accepted], view, true)) return',
     focus: changingWith({}, { join: 1, joinSeveral: 4, leave: 2, remove: 2 }, { ambush: 0.3, faults: { kill: 0.3 } }),
-    from: 145
+    from: 300
   },
   {
     name: 'two bootstraps: a founder that forgets to whom it is bound',
@@ -327,7 +345,7 @@ export const mutants: readonly Mutant[] = [
     find: 'const vowed = this.vow.members',
     replace: 'const vowed: readonly string[] = []',
     focus: changingWith({ wrongPeers: 'two groups', minConsensus: 1 }, {}, { nodes: 5, operations: 10, thinkMs: 10, ambush: 1, faults: { split: 5 } }),
-    from: 220
+    from: 905
   },
   {
     name: 'admission of a joiner that has not caught up',

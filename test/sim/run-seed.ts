@@ -339,7 +339,8 @@ function clusterOf (settings: SimSettings): SimCluster {
     replicators: Object.fromEntries(names.map((name, i) => [name, changes === null ? { minConsensus: minConsensusOf(settings, i) } : founderOptions(changes, i === nodes - 1)])),
     peers: changes === null ? {} : founderPeers(settings, names, changes),
     network: { delayMinMs: 0.02, delayMaxMs, bandwidth },
-    disk: { syncMs },
+    // Without syncs, it is assumed that a power cut leaves no hole.
+    disk: { syncMs, fileChanges: durability === 'disk' ? 0.05 : 0 },
     driftMax
   })
 }

@@ -6,6 +6,7 @@ import {
   acceptedKey, appliedKey, baseKey, copyKey, encodeApplied, encodeBase, encodeCopy, encodeRow, encodeView, encodeVow, logKey,
   originKey, viewKey, vowKey
 } from '../../../lib/store/layout.ts'
+import { Applier } from '../../../lib/store/apply.ts'
 import { LogWriter } from '../../../lib/store/log-writer.ts'
 import { encodeGroup } from '../../../lib/wire/group.ts'
 import { toHex } from '../../../lib/wire/hex.ts'
@@ -28,21 +29,16 @@ interface Setup {
   readonly writer: LogWriter
   readonly persisted: Array<[id: number, applied: number]>
   readonly errors: unknown[]
-  applied: number
+  readonly applier: Applier
 }
 
 async function setup ({ sync = false } = {}): Promise<Setup> {
   const store = await recordingStore()
   const persisted: Array<[number, number]> = []
   const errors: unknown[] = []
-  const made: Setup = {
-    store,
-    persisted,
-    errors,
-    applied: 0,
-    writer: new LogWriter(store, sync, 1e6, () => made.applied, (id, applied) => { persisted.push([id, applied]) }, (error) => { errors.push(error) })
-  }
-  return made
+  const applier = new Applier(store, sync, 0)
+  const writer = new LogWriter(store, applier, sync, 1e6, (id, applied) => { persisted.push([id, applied]) }, (error) => { errors.push(error) })
+  return { store, persisted, errors, applier, writer }
 }
 
 /** Operations for comparison: type, key and value. */
@@ -124,19 +120,21 @@ tape('what is synced', timeout, async (t) => {
 })
 
 tape('a persisted step tells what had been applied when the last sync began', timeout, async (t) => {
-  const node = await setup()
-  const { store, writer, persisted } = node
+  const { store, writer, persisted, applier } = await setup()
+  const apply = (through: number) => applier.apply({ type: 'apply', groups: [], rows: new Map(), through, epoch: 1, seeded: true }, false)
   const add = async (id: number, fields: Partial<Persist>) => {
     writer.add(id, persist(fields))
     await settled()
   }
 
-  node.applied = 3
+  await apply(3)
   await add(1, { groups: [group(1)] })
   // An apply that is done while the sync is under way may have come too late for it.
-  store.before = async () => { node.applied = 9 }
+  store.before = async () => {
+    store.before = async () => {}
+    await apply(9)
+  }
   await add(2, { vow })
-  store.before = async () => {}
   await add(3, { groups: [group(2)] })
   await add(4, {})
   await add(5, { view: view(3) })

@@ -5,6 +5,7 @@ import { lastPosition } from '../../../lib/core/entry.ts'
 import { intercept } from '../../../lib/store/intercept.ts'
 import { RESERVED } from '../../../lib/store/keys.ts'
 import { logEnd, logStart, numberOf } from '../../../lib/store/layout.ts'
+import { Applier } from '../../../lib/store/apply.ts'
 import { LogWriter } from '../../../lib/store/log-writer.ts'
 import { startBatch } from '../../../lib/store/recovery.ts'
 import type { Store } from '../../../lib/store/store.ts'
@@ -95,7 +96,7 @@ export function persist (fields: Partial<Persist>): Persist {
 /** Writes these steps one after the other, as a node that has started would. */
 export async function write (store: Store, ...steps: Array<Partial<Persist>>): Promise<void> {
   await store.batch(startBatch(identity, false), { sync: true })
-  const writer = new LogWriter(store, false, 1e6, () => 0, () => {}, unexpected)
+  const writer = new LogWriter(store, new Applier(store, false, 0), false, 1e6, () => {}, unexpected)
   steps.forEach((fields, i) => { writer.add(i + 1, persist(fields)) })
   await settled()
   await writer.stop()

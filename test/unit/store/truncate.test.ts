@@ -1,6 +1,7 @@
 import tape from 'tape'
 import type { ReplicatorError } from '../../../lib/errors.ts'
 import { appliedKey, baseKey, encodeApplied, encodeBase, encodeRow, logKey, originKey } from '../../../lib/store/layout.ts'
+import { Applier } from '../../../lib/store/apply.ts'
 import { LogWriter, readLog } from '../../../lib/store/log-writer.ts'
 import { recover } from '../../../lib/store/recovery.ts'
 import type { Store } from '../../../lib/store/store.ts'
@@ -65,7 +66,7 @@ tape('a large truncation is done in pieces, and other steps do not wait for it',
   await applied(store, 2600, 1)
   store.batches.length = 0
 
-  const writer = new LogWriter(store, true, 1e6, () => 2600, () => {}, unexpected)
+  const writer = new LogWriter(store, new Applier(store, true, 2600), true, 1e6, () => {}, unexpected)
   let released = () => {}
   const wait = new Promise<void>((resolve) => { released = resolve })
   store.before = async ({ operations }) => { if (operations[0]?.type === 'del') await wait }
@@ -88,7 +89,7 @@ tape('what a truncation leaves over when the node stops is deleted by the next',
   await write(store, { groups: groups(1, 2600) })
   await applied(store, 2600, 1)
 
-  const writer = new LogWriter(store, false, 1e6, () => 2600, () => {}, unexpected)
+  const writer = new LogWriter(store, new Applier(store, false, 2600), false, 1e6, () => {}, unexpected)
   let stopping: Promise<void> | null = null
   store.before = async ({ operations }) => { if (operations[0]?.type === 'del') stopping ??= writer.stop() }
   writer.add(1, persist({ truncate: { position: 2500, epoch: 1 } }))
