@@ -94,7 +94,8 @@ export class Changes {
     const known = this.#host.core?.known ?? null
     if (known === null) return
     for (const id of [...this.#removals.keys()]) {
-      if (!known.members.includes(id)) for (const { resolve } of this.#take(id)) resolve()
+      // Who leaves stays until the others can go on without it, whoever of them dies next.
+      if (!known.members.includes(id) && (id !== this.#host.id || this.#host.core?.agreement.isKnown === true)) for (const { resolve } of this.#take(id)) resolve()
     }
     const recovery = this.#recovery
     if (recovery !== null && known.cluster !== recovery.from && sameMembers(known.members, recovery.members)) {
@@ -122,6 +123,10 @@ export class Changes {
     return new Promise((resolve, reject) => {
       const timer = this.#env.setTimer(() => {
         const wishes = this.#take(id)
+        if (this.#host.core?.known?.members.includes(id) === false) {
+          for (const { resolve } of wishes) resolve()
+          return
+        }
         this.#input({ type: 'remove', id, force, wanted: false })
         // Without a coordinator, nobody else says so.
         const { known, connected } = this.#host.core ?? {}

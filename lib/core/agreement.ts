@@ -128,9 +128,7 @@ export class Agreement {
     this.#membership = new Membership(host, this.#peers, failureTimeoutMs)
   }
 
-  get connected (): MemberId[] {
-    return this.#peers.connected
-  }
+  get connected (): MemberId[] { return this.#peers.connected }
 
   /** Who is connected, and will be a member once it has all data. */
   get joiners (): MemberId[] {
@@ -146,6 +144,12 @@ export class Agreement {
   }
 
   onHeard (peer: MemberId): void { this.#peers.onHeard(peer, this.#host.now) }
+
+  /** So many members of the view known have said that they know it that they can go on without anybody else. */
+  get isKnown (): boolean {
+    const { known, self } = this.#host
+    return known !== null && isQuorum(known.members.filter(id => id === self || (this.#peers.status(id)?.view?.epoch ?? 0) >= known.epoch), known, true)
+  }
 
   /** Why a member is not live in the view known, for people; empty if it is. */
   whyNotLive (id: MemberId): string {
