@@ -123,7 +123,7 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/participant.ts',
     find: 'if (message.common < end) this.#host.cut(message.common)',
     replace: '',
-    from: 448
+    from: 452
   },
   {
     name: 'commit by a majority of the live',
@@ -225,7 +225,7 @@ export const mutants: readonly Mutant[] = [
     find: 'this.submissions.onAssured(Math.min(this.#assured, this.applied))',
     replace: 'this.submissions.onAssured(this.applied)',
     focus: { ...withinALease, minConsensus: [2, 0, 0], thinkMs: 1, writeTimeoutMs: 10_000, keys: 5, operations: 1000 },
-    from: 168
+    from: 171
   },
   {
     name: 'the table of origins is not in copies',
@@ -238,13 +238,15 @@ export const mutants: readonly Mutant[] = [
     name: 'forget the number of a submission',
     file: 'lib/core/coordinator.ts',
     find: 'if (number <= this.#highest(message.origin)) continue',
-    replace: ''
+    replace: '',
+    from: 9
   },
   {
     name: 'forget the table of origins at a restart',
     file: 'lib/store/apply.ts',
     find: 'for (const [id, row] of rows) {',
-    replace: 'for (const [id, row] of rows) {\n    if (id > 0) continue'
+    replace: 'for (const [id, row] of rows) {\n    if (id > 0) continue',
+    from: 10
   },
   {
     name: 'read without waiting',
@@ -286,7 +288,8 @@ export const mutants: readonly Mutant[] = [
     name: 'abort what was submitted when the node stops',
     file: 'lib/core/submissions.ts',
     find: "this.#tell(submission, { outcome: 'unknown', why, transaction: this.#name(submission) })\n      // Nobody",
-    replace: "this.#tell(submission, { outcome: 'aborted', why, transaction: this.#name(submission) })\n      // Nobody"
+    replace: "this.#tell(submission, { outcome: 'aborted', why, transaction: this.#name(submission) })\n      // Nobody",
+    from: 11
   },
   {
     name: 'resolve when the coordinator has the write',
@@ -299,7 +302,7 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/coordinator.ts',
     find: "follower.state = 'asked'\n    follower.told = 0",
     replace: "follower.state = 'asked'",
-    from: 212
+    from: 216
   },
   {
     name: 'data without their position',
@@ -323,7 +326,8 @@ export const mutants: readonly Mutant[] = [
     name: 'what was applied during a write is taken for durable',
     file: 'lib/store/apply.ts',
     find: 'if (again.length > 0) this.#leave([], 0)',
-    replace: 'this.#leave([], 0)'
+    replace: 'this.#leave([], 0)',
+    from: 94
   },
   {
     name: 'a founder without data that does not wait for those of the others',
@@ -337,7 +341,7 @@ export const mutants: readonly Mutant[] = [
     find: 'if (!isQuorum([...proposal.accepted], view, false)) return',
     replace: 'if (!isQuorum([...proposal.accepted], view, true)) return',
     focus: changingWith({}, { join: 1, joinSeveral: 4, leave: 2, remove: 2 }, { ambush: 0.3, faults: { kill: 0.3 } }),
-    from: 300
+    from: 305
   },
   {
     name: 'two bootstraps: a founder that forgets to whom it is bound',
@@ -345,7 +349,7 @@ export const mutants: readonly Mutant[] = [
     find: 'const vowed = this.vow.members',
     replace: 'const vowed: readonly string[] = []',
     focus: changingWith({ wrongPeers: 'two groups', minConsensus: 1 }, {}, { nodes: 5, operations: 10, thinkMs: 10, ambush: 1, faults: { split: 5 } }),
-    from: 905
+    from: 908
   },
   {
     name: 'admission of a joiner that has not caught up',
@@ -356,7 +360,8 @@ export const mutants: readonly Mutant[] = [
       { file: 'lib/core/succession.ts', find: 'previous === null || promise(candidacy, id).caughtUp || ', replace: 'id !== "" || ' },
       { file: 'lib/core/core.ts', find: 'complete: this.complete && !this.mustCopy && !this.#config.witness', replace: 'complete: !this.#config.witness' }
     ],
-    focus: changingWith({}, { joinSeveral: 2, leave: 2 })
+    focus: changingWith({}, { joinSeveral: 2, leave: 2 }),
+    from: 6
   },
   {
     name: 'a joiner that keeps its own data',
