@@ -94,8 +94,7 @@ export class Changes {
     const known = this.#host.core?.known ?? null
     if (known === null) return
     for (const id of [...this.#removals.keys()]) {
-      // Who leaves stays until the others can go on without it, whoever of them dies next.
-      if (!known.members.includes(id) && (id !== this.#host.id || this.#host.core?.agreement.isKnown === true)) for (const { resolve } of this.#take(id)) resolve()
+      if (id !== this.#host.id && !known.members.includes(id)) for (const { resolve } of this.#take(id)) resolve()
     }
     const recovery = this.#recovery
     if (recovery !== null && known.cluster !== recovery.from && sameMembers(known.members, recovery.members)) {
@@ -103,6 +102,12 @@ export class Changes {
       recovery.timer.cancel()
       recovery.resolve()
     }
+  }
+
+  /** This node is no member any more, and the others know it. Returns whether it is what was asked for here. */
+  onRemoved (): boolean {
+    for (const { resolve } of this.#take(this.#host.id)) resolve()
+    return this.leaving
   }
 
   /** Returns whether anybody has asked for this removal. */

@@ -383,7 +383,7 @@ export class Node implements LinkOwner {
         else if (!this.changes.onDenied(effect.id, effect.why) && this.#core?.joining != null) this.#fail(deniedError(effect.why))
         break
       case 'removed':
-        if (!this.changes.leaving) this.#fail(removedError())
+        if (!this.changes.onRemoved()) this.#fail(removedError())
         break
       case 'refused':
         this.#fail(reachedError(effect.why, this.isWitness))
@@ -483,6 +483,7 @@ export class Node implements LinkOwner {
   get #reason (): string {
     const core = this.#core
     if (core === null) return 'it is still opening'
+    if (core.known?.members.includes(this.#id) === false && core.joining === null) return 'it was removed, and stays until enough of the others know'
     if (core.view !== null && holders(core.view).length <= (this.#settings.minConsensus ?? 0)) {
       return `minConsensus asks for ${this.#settings.minConsensus} peers, and the cluster has ${holders(core.view).length} members with the data`
     }

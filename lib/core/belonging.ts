@@ -35,6 +35,9 @@ export class Belonging {
   mustCopy = false
   /** The cluster goes on without this node for good. */
   removed = false
+  /** The view that it was removed by is chosen with its help: who does not know that yet may need to hear it from this node. */
+  #isNeeded = false
+  #told = false
   readonly #host: BelongingHost
   readonly #config: CoreConfig
   /** A digest of what it holds as long as it belongs to no cluster. */
@@ -113,6 +116,13 @@ export class Belonging {
     return this.removing.length < removing.length
   }
 
+  /** It is removed, and not needed any more. `isKnown`: by enough of the others. */
+  tellRemoved (isKnown: boolean): void {
+    if (!this.removed || this.#told || (this.#isNeeded && !isKnown)) return
+    this.#told = true
+    this.#host.emit({ type: 'removed' })
+  }
+
   /** A view was chosen. Returns false if it is none for this node. */
   learn (view: View): boolean {
     const before = this.known
@@ -151,7 +161,7 @@ export class Belonging {
       if (view.witnesses.includes(self) !== witness) this.#host.emit({ type: 'refused', why: 'role' })
     } else if (this.view !== null || before?.members.includes(self) === true) {
       this.removed = true
-      this.#host.emit({ type: 'removed' })
+      this.#isNeeded = this.vow.epoch >= view.epoch
     } else if (!witness && complete && applied === 0 && base.position === 0) {
       this.mustCopy = true
     }

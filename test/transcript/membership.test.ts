@@ -1,7 +1,7 @@
 import tape from 'tape'
 import { holders } from '../../lib/core/view.ts'
 import { CoreCluster } from '../support/core-cluster.ts'
-import type { CoreNode } from '../support/core-cluster.ts'
+import type { CoreNode, Step } from '../support/core-cluster.ts'
 
 // Clusters that change, and who dies at which step of that. Each time, those that are left come to rest as one cluster, with
 // nothing acknowledged lost, and the change is made or not, but not half.
@@ -219,6 +219,30 @@ tape('the new coordinator dies before anybody has heard of the view that the old
   t.deepEqual(cluster.settle(), [])
   t.equal(membersOf(cluster, heir), 'abc'.replace(leaver.name, ''))
   t.deepEqual(writesOfAll(cluster), [])
+})
+
+tape('who leaves, or is removed, is there until the others know, if the coordinator dies first', { timeout }, async (t) => {
+  for (const by of ['itself', 'another']) {
+    const cluster = founded('abcd', 1)
+    const coordinator = cluster.coordinator as CoreNode
+    const [leaver, asker] = cluster.nodes.filter(node => node !== coordinator) as [CoreNode, CoreNode]
+    cluster.remove(by === 'itself' ? leaver.name : asker.name, leaver.name)
+    // Nobody but the leaver hears of it.
+    const tells = (label: string): boolean => label.startsWith(`${coordinator.name}>`) && / (view|status)\(/.test(label)
+    const choose = (steps: Step[]): Step => steps.find(({ label }) => !(tells(label) && !label.startsWith(`${coordinator.name}>${leaver.name}`))) as Step
+    for (let i = 0; i < 100 && leaver.core?.known?.members.includes(leaver.id) === true; i++) {
+      cluster.run(() => cluster.steps().every(({ label }) => tells(label) && !label.startsWith(`${coordinator.name}>${leaver.name}`)) || leaver.core?.known?.members.includes(leaver.id) === false, choose)
+      cluster.tick(50)
+    }
+    t.ok(asker.core?.known?.members.includes(leaver.id), 'it alone knows')
+    t.notOk(leaver.gone, 'and stays')
+    cluster.crash(coordinator.name)
+    coordinator.gone = true
+    t.deepEqual(cluster.settle(undefined, present(cluster).filter(node => node !== leaver)), [])
+    t.ok(leaver.gone, 'then it goes')
+    t.equal(membersOf(cluster, asker.name), 'abcd'.replace(leaver.name, ''))
+    t.deepEqual(writesOfAll(cluster), [])
+  }
 })
 
 tape('a view free of leases that nobody has heard of does not wait for a member that is gone for good', { timeout }, async (t) => {

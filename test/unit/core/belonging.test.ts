@@ -98,12 +98,22 @@ tape('who was a member, and is none any more, was removed', { timeout }, async (
   member.belonging.learn(ours)
   t.same([member.said(), member.belonging.removed], [[], false])
   t.ok(member.belonging.learn(without))
-  t.same([member.said(), member.belonging.removed], [['removed'], true])
+  t.ok(member.belonging.removed)
+  member.belonging.tellRemoved(false)
+  t.same(member.said(), ['removed'], 'it had no part in that, so nobody needs it')
   t.same([member.belonging.joining, member.belonging.isBehind], [null, false], 'it does not join again by itself')
 
   const restarted = setUp({}, { view: ours, vow: { epoch: 4, to: '', members: ['a', 'b', 'c'], cluster: 'k' } })
   restarted.belonging.learn(without)
+  restarted.belonging.tellRemoved(true)
   t.same(restarted.said(), ['removed'], 'also after a restart')
+
+  const helper = setUp({}, { view: ours, vow: { epoch: 6, to: 'b', members: [], cluster: 'k' } })
+  helper.belonging.learn(without)
+  helper.belonging.tellRemoved(false)
+  t.same([helper.said(), helper.belonging.removed], [[], true], 'it has promised that view: the others may need to hear of it from here')
+  for (const isKnown of [true, true, false]) helper.belonging.tellRemoved(isKnown)
+  t.same(helper.said(), ['removed'], 'once')
 })
 
 tape('a role is for as long as the membership lasts', { timeout }, async (t) => {

@@ -19,7 +19,6 @@ class FakeHost {
   known: View | null = viewOf({ names: ['one', 'two', ''] })
   connected: string[] = ['b', 'c']
   ready = true
-  isKnown = true
   /** What happens when the time is up, of those that still wait. */
   readonly timers = new Set<() => void>()
   readonly changes: Changes
@@ -41,8 +40,8 @@ class FakeHost {
   }
 
   get core (): Core {
-    const { known, connected, ready, isKnown } = this
-    return { known, connected, ready, agreement: { isKnown } } as unknown as Core
+    const { known, connected, ready } = this
+    return { known, connected, ready } as unknown as Core
   }
 
   learn (known: View): void {
@@ -136,16 +135,14 @@ test('a node leaves when its writes are settled', { timeout }, async (t) => {
   host.changes.observe()
   await new Promise(resolve => setImmediate(resolve))
   t.same(host.told(), ['remove a by force'])
-  host.isKnown = false
   host.learn(viewOf({ epoch: 5, members: ['b', 'c'] }))
-  t.equal(host.timers.size, 1, 'the others do not know it yet')
-  host.isKnown = true
-  host.changes.observe()
+  t.equal(host.timers.size, 1, 'the others may not know it yet')
+  t.ok(host.changes.onRemoved())
   t.equal(await verdict(leave), 'resolved')
+  t.notOk(host.changes.onRemoved(), 'nobody here has asked for that')
 
   const late = new FakeHost()
   const other = late.changes.leave(false)
-  late.isKnown = false
   late.learn(viewOf({ epoch: 5, members: ['b', 'c'] }))
   late.expire()
   t.equal(await verdict(other), 'resolved', 'it has left all the same')
