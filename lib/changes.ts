@@ -63,7 +63,7 @@ export class Changes {
     }
   }
 
-  /** `member`: its id or name. Resolves when the cluster goes on without it. */
+  /** `member`: its id or name. Resolves when the cluster goes on without it, and its disk is not needed any more. */
   async remove (member: string, force: boolean): Promise<void> {
     const core = this.#member()
     const id = idOf(core, member)
@@ -91,10 +91,12 @@ export class Changes {
   /** What was asked for may be done: called after each step of the core. */
   observe (): void {
     if (this.#host.waiting === 0) for (const resolve of this.#settled.splice(0)) resolve()
-    const known = this.#host.core?.known ?? null
+    const { core } = this.#host
+    const known = core?.known ?? null
     if (known === null) return
     for (const id of [...this.#removals.keys()]) {
-      if (id !== this.#host.id && !known.members.includes(id)) for (const { resolve } of this.#take(id)) resolve()
+      // Whoever hears that it is done throws its disk away: that must not be needed any more, whoever of the others is restarted.
+      if (id !== this.#host.id && !known.members.includes(id) && core?.agreement.isKnown === true) for (const { resolve } of this.#take(id)) resolve()
     }
     const recovery = this.#recovery
     if (recovery !== null && known.cluster !== recovery.from && sameMembers(known.members, recovery.members)) {
@@ -129,7 +131,7 @@ export class Changes {
       const timer = this.#env.setTimer(() => {
         const wishes = this.#take(id)
         if (this.#host.core?.known?.members.includes(id) === false) {
-          for (const { resolve } of wishes) resolve()
+          for (const { reject } of wishes) reject(new ReplicatorError(codes.timeout, 'The member was removed, but not enough of the others have said that they go on without it: keep its disk'))
           return
         }
         this.#input({ type: 'remove', id, force, wanted: false })

@@ -145,10 +145,10 @@ export class Agreement {
 
   onHeard (peer: MemberId): void { this.#peers.onHeard(peer, this.#host.now) }
 
-  /** So many members of the view known have said that they know it that they can go on without anybody else. */
+  /** So many members have installed the view known that they go on without anybody else, also if all of them are restarted. */
   get isKnown (): boolean {
-    const { known, self } = this.#host
-    return known !== null && isQuorum(known.members.filter(id => id === self || (this.#peers.status(id)?.view?.epoch ?? 0) >= known.epoch), known, true)
+    const { known } = this.#host
+    return known !== null && isQuorum(known.members.filter(id => this.#installed(id) >= known.epoch), known, true)
   }
 
   /** Why a member is not live in the view known, for people; empty if it is. */

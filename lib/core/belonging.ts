@@ -116,7 +116,7 @@ export class Belonging {
     return this.removing.length < removing.length
   }
 
-  /** It is removed, and not needed any more. `isKnown`: by enough of the others. */
+  /** It is removed, and not needed any more. `isKnown`: enough of the others go on without it. */
   tellRemoved (isKnown: boolean): void {
     if (!this.removed || this.#told || (this.#isNeeded && !isKnown)) return
     this.#told = true

@@ -242,17 +242,13 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     else if (this.agreement.isUp(to)) this.emit({ type: 'send', to, message })
   }
 
-  emit (effect: Effect): void {
-    this.#effects.push(effect)
-  }
+  emit (effect: Effect): void { this.#effects.push(effect) }
 
   persist (step: Partial<Persist>, then?: () => void): void {
     this.#durability.persist(step, this.#now, then)
   }
 
-  append (group: Group, then: () => void, view: View | null = null): void {
-    this.#log.append(group, then, view)
-  }
+  append (group: Group, then: () => void, view: View | null = null): void { this.#log.append(group, then, view) }
 
   cut (position: number): void { this.#log.cut(position) }
 
@@ -292,7 +288,12 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     else if (vow.cluster !== view.cluster) this.persist({ vow: this.#belonging.vow = { ...vow, cluster: view.cluster } })
     if (this.#belonging.removed) this.#leaveView()
     // It has nothing to install; but it has to know after a restart that it is a member.
-    else if (this.#config.witness && view.members.includes(this.self)) this.persist({ view: this.#belonging.view = view })
+    else if (this.#config.witness && view.members.includes(this.self)) {
+      this.persist({ view }, () => {
+        this.#belonging.view = view
+        this.agreement.announce()
+      })
+    }
     this.emit({ type: 'changed' })
     this.agreement.announce()
   }

@@ -483,6 +483,7 @@ export class CoreCluster {
       return
     }
     if (input.type !== 'flush') node.needsFlush = true
+    let isRemoved = false
     for (const effect of node.core.step(input, this.#clock(node), this.#wall(node))) {
       switch (effect.type) {
         case 'persist': node.persists.push(effect); break
@@ -503,7 +504,7 @@ export class CoreCluster {
         case 'removed':
           this.#say(`${node.name} is removed`)
           this.counts.leaves++
-          node.gone = true
+          node.gone = isRemoved = true
           break
         case 'conflict': node.conflicts.push(effect.why); break
         case 'changed': this.#say(`${node.name} ${node.core.ready ? 'ready' : 'not ready'}`); break
@@ -520,6 +521,8 @@ export class CoreCluster {
       }
       if (node.core === null) return
     }
+    // Who is removed stops at once, and nobody can count on it any more.
+    if (isRemoved) this.#end(node)
     this.#look()
   }
 

@@ -245,6 +245,36 @@ tape('who leaves, or is removed, is there until the others know, if the coordina
   }
 })
 
+tape('who left is not needed any more, also if all others are restarted in that moment, and one is lost', { timeout }, async (t) => {
+  for (const [minConsensus, witnesses] of [[null, ''], [null, 'd'], [1, '']] as const) {
+    const cluster = founded('abcd', minConsensus, witnesses)
+    const coordinator = cluster.coordinator as CoreNode
+    const [leaver, , last] = cluster.nodes.filter(node => node !== coordinator) as [CoreNode, CoreNode, CoreNode]
+    cluster.remove(leaver.name, leaver.name)
+    // One accepts nothing; and what is told comes before what is stored, wherever there is a choice.
+    const direction = `${coordinator.name}>${last.name}`
+    for (let i = 0; i < 100 && !leaver.gone; i++) {
+      cluster.run(({ label }) => {
+        if (label.startsWith(`${direction} accept(`)) cluster.frozen.add(direction)
+        return leaver.gone || cluster.frozen.has(direction)
+      }, steps => steps.find(({ label }) => !label.includes(' persists ')) ?? steps[0] as Step)
+      cluster.run(() => leaver.gone, steps => steps.find(({ label }) => !label.includes(' persists ')) ?? steps[0] as Step)
+      if (!leaver.gone) cluster.tick(50)
+    }
+    t.ok(cluster.frozen.delete(direction) && leaver.gone, 'it goes')
+    const others = present(cluster)
+    for (const { name } of others) cluster.crash(name)
+    // The disk of the one that knew it first is lost.
+    coordinator.gone = true
+    for (const { name } of present(cluster)) cluster.start(name)
+    cluster.pass(1000)
+    cluster.remove((present(cluster)[0] as CoreNode).name, coordinator.name, minConsensus === null)
+    t.deepEqual(cluster.settle(undefined, present(cluster)), [])
+    t.equal(membersOf(cluster, (present(cluster)[0] as CoreNode).name), 'abcd'.replace(leaver.name, '').replace(coordinator.name, ''))
+    t.deepEqual(writesOfAll(cluster), [])
+  }
+})
+
 tape('a view free of leases that nobody has heard of does not wait for a member that is gone for good', { timeout }, async (t) => {
   const cluster = founded('abcd', null, 'd')
   const coordinator = cluster.coordinator as CoreNode
