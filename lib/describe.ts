@@ -12,7 +12,7 @@ export function describe (message: WireMessage): string {
     case 'fetch': return `fetch from ${message.outline.base + 1} or later`
     case 'fetched': return describeFetched(message)
     // Keys are the user's data, which a log shall not hold.
-    case 'copy': return message.after === null ? 'copy' : `copy after a key of ${message.after.byteLength} bytes, at ${message.applied}`
+    case 'copy': return message.after === null ? 'copy' : `copy after a key of ${message.after.length} bytes, at ${message.applied}`
     case 'snapshot': return `snapshot at ${message.base.position}`
     case 'chunk': return `chunk of ${message.entries.length} entries, high ${message.high}${message.through === null ? ', the last' : ''}`
     default: return message.type

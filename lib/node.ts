@@ -499,7 +499,7 @@ export class Node implements LinkOwner {
     if (this.#failure !== null) return refuse(this.#failure.code, this.#failure.message)
     if (this.#stopping || this.changes.leaving) return refuse(codes.closed, this.#stopping ? 'The replicator is closed: it takes no writes' : 'The replicator is leaving its cluster: it takes no writes')
     if (this.isWitness) return Promise.reject(witnessError('aborted'))
-    const bytes = write.body.byteLength
+    const bytes = write.body.length
     if (!seed && (this.#callers.size >= this.#settings.queueMax || (this.#callers.size > 0 && this.#callers.bytes + bytes > this.#settings.queueBytesMax))) {
       return refuse(codes.queueFull, `${this.#callers.size} writes (${this.#callers.bytes} bytes) are waiting already`)
     }
@@ -517,7 +517,7 @@ export class Node implements LinkOwner {
     try {
       for await (const operations of foundingData(this.#store)) {
         const body = encodeOperations(operations)
-        if (body.byteLength > WRITE_BYTES_LIMIT) throw new ReplicatorError(codes.tooLarge, `The data that this node brings along hold an entry of ${body.byteLength} bytes: more than the ${WRITE_BYTES_LIMIT} that can be replicated`)
+        if (body.length > WRITE_BYTES_LIMIT) throw new ReplicatorError(codes.tooLarge, `The data that this node brings along hold an entry of ${body.length} bytes: more than the ${WRITE_BYTES_LIMIT} that can be replicated`)
         await this.#submit({ body, operations, kind: 'seed' }, true)
       }
       await this.#submit({ body: encodeOperations([]), operations: [], kind: 'seeded' }, true)

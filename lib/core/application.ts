@@ -70,7 +70,7 @@ export class Application {
     tail.visit(this.#applied, (group) => {
       if (lastPosition(group) > through) return false
       groups.push(group)
-      for (const entry of group.entries) bytes += entry.kind === 'write' ? entry.body.byteLength : 0
+      for (const entry of group.entries) bytes += entry.kind === 'write' ? entry.body.length : 0
       return bytes < this.#bytesMax
     })
     const last = groups[groups.length - 1]

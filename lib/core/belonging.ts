@@ -118,7 +118,7 @@ export class Belonging {
 
   /** It is removed, and not needed any more. `isKnown`: enough of the others go on without it. */
   tellRemoved (isKnown: boolean): void {
-    if (!this.removed || this.#told || (this.#isNeeded && !isKnown)) return
+    if (this.#told || (this.#isNeeded && !isKnown)) return
     this.#told = true
     this.#host.emit({ type: 'removed' })
   }

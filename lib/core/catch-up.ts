@@ -198,7 +198,7 @@ export class CatchUp {
     if (copy === null || copy.after === null || !sameBytes(copy.after, after) || applied !== this.#host.applied || !this.#host.atRest) return
     this.#waiting = 'disk'
     this.#left = left
-    for (const [key, value] of entries) this.#copied += key.byteLength + value.byteLength
+    for (const [key, value] of entries) this.#copied += key.length + value.length
     this.#host.restore({ after, through, entries, copy: { after: through, high: Math.max(copy.high, high) } })
     this.#fetchNext = true
   }
@@ -314,5 +314,5 @@ export function sourcesIn (view: View | null, self: MemberId, installed: (id: Me
 }
 
 function sameBytes (a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i])
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }

@@ -237,7 +237,7 @@ export class Coordinator {
     }
 
     if (message.first + message.writes.length > this.#highest(message.origin) + NUMBERS_AHEAD_MAX ||
-      message.writes.some(({ body }) => body.byteLength > this.#limits.bodyBytesMax)) {
+      message.writes.some(({ body }) => body.length > this.#limits.bodyBytesMax)) {
       this.#host.emit({ type: 'disconnect', peer: node, reason: 'submits what no origin would' })
       return
     }
@@ -251,7 +251,7 @@ export class Coordinator {
       if (number <= this.#highest(message.origin)) continue
       this.#taken.set(message.origin, number)
       const origin = message.origin
-      this.#incomingBytes += body.byteLength
+      this.#incomingBytes += body.length
       if (kind !== 'write' && this.#seeded) {
         this.#incoming.push({ kind: 'skip', origin, number, reason: 'seeded' })
       } else if (kind === 'seeded') {
@@ -320,7 +320,7 @@ export class Coordinator {
     }
 
     this.#incoming = this.#incoming.slice(used)
-    this.#incomingBytes = this.#incoming.reduce((bytes, entry) => bytes + (entry.kind === 'write' ? entry.body.byteLength : 0), 0)
+    this.#incomingBytes = this.#incoming.reduce((bytes, entry) => bytes + (entry.kind === 'write' ? entry.body.length : 0), 0)
     if (this.#incoming.length === 0) this.#taken.clear()
   }
 

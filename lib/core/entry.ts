@@ -43,7 +43,7 @@ export function lastPosition (group: Group): number {
 
 /** About what an entry takes in memory and on the wire, in bytes. */
 export function entryBytes (entry: Entry): number {
-  return entry.kind === 'write' ? entry.body.byteLength + 32 : 32
+  return entry.kind === 'write' ? entry.body.length + 32 : 32
 }
 
 export function groupBytes (group: Group): number {

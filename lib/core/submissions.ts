@@ -242,7 +242,7 @@ export class Submissions {
 
     for (const submission of queue) {
       if (this.#undecided.size >= windowWrites || this.#undecidedBytes >= windowBytes) break
-      const size = submission.write.body.byteLength
+      const size = submission.write.body.length
       if (bytes + size > submitBytesMax) send()
       submission.number = ++this.#lastNumber
       this.#undecided.set(submission.number, submission)
@@ -269,7 +269,7 @@ export class Submissions {
 
   #decided (submission: Submission): Submission {
     this.#undecided.delete(submission.number)
-    this.#undecidedBytes -= submission.write.body.byteLength
+    this.#undecidedBytes -= submission.write.body.length
     return submission
   }
 

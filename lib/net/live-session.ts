@@ -50,8 +50,8 @@ export class LiveSession implements Session, LinkHandler {
   }
 
   send (body: Uint8Array): boolean {
-    if (body.byteLength === 0 || body.byteLength > this.#context.limits.frameBytesMax) {
-      throw new TypeError(`A frame must have 1 to ${this.#context.limits.frameBytesMax} bytes, has ${body.byteLength}`)
+    if (body.length === 0 || body.length > this.#context.limits.frameBytesMax) {
+      throw new TypeError(`A frame must have 1 to ${this.#context.limits.frameBytesMax} bytes, has ${body.length}`)
     }
     return this.#link.send('frame', body)
   }
@@ -100,7 +100,7 @@ export class LiveSession implements Session, LinkHandler {
 
   #onFrame (body: Uint8Array): void {
     const { frameBytesMax } = this.#context.limits
-    if (body.byteLength > frameBytesMax) throw new WireError(`body of ${body.byteLength} bytes exceeds ${frameBytesMax}`)
+    if (body.length > frameBytesMax) throw new WireError(`body of ${body.length} bytes exceeds ${frameBytesMax}`)
     this.#context.handler.onFrame(this, body)
   }
 

@@ -220,14 +220,14 @@ export class RpcLink {
 
     const payload = rpcPayload(frame)
     const header = encodeRpcHeader(frame)
-    const copied = payload.byteLength <= copyBytesMax ? payload.byteLength : 0
-    const head = new Uint8Array(frameHeaderBytes + header.byteLength + copied)
-    writeFrameHeader(head, header.byteLength + payload.byteLength)
+    const copied = payload.length <= copyBytesMax ? payload.length : 0
+    const head = new Uint8Array(frameHeaderBytes + header.length + copied)
+    writeFrameHeader(head, header.length + payload.length)
     head.set(header, frameHeaderBytes)
-    if (copied !== 0) head.set(payload, frameHeaderBytes + header.byteLength)
+    if (copied !== 0) head.set(payload, frameHeaderBytes + header.length)
 
     let more = this.#stream.write(head)
-    if (copied !== payload.byteLength) more = this.#stream.write(payload)
+    if (copied !== payload.length) more = this.#stream.write(payload)
     if (!more) this.#blocked = true
   }
 

@@ -142,8 +142,8 @@ export class SimDisk {
 
   #tear (changes: readonly DiskChange[], tear: (bytes: number) => number): void {
     const last = changes[changes.length - 1]
-    if (last === undefined || last.value === null || last.value.byteLength === 0) return
-    const value = last.value.slice(0, tear(last.value.byteLength))
+    if (last === undefined || last.value === null || last.value.length === 0) return
+    const value = last.value.slice(0, tear(last.value.length))
     const before = this.#values.get(last.key)
     if (before !== undefined && toText(before) === toText(value)) return
     this.#perform([...changes.slice(0, -1), { key: last.key, value }])

@@ -30,9 +30,9 @@ export class SimChannel {
   send (body: Uint8Array): boolean {
     if (this.#closed) return true
     const previous = this.#queue[this.#queue.length - 1]?.at ?? 0
-    const at = Math.max(previous, this.#fabric.now + this.#fabric.delay(this.#from, this.#to.name, body.byteLength))
+    const at = Math.max(previous, this.#fabric.now + this.#fabric.delay(this.#from, this.#to.name, body.length))
     this.#queue.push({ body, at })
-    this.#bytes += body.byteLength
+    this.#bytes += body.length
     this.#arm()
     if (this.#bytes < IN_FLIGHT_MAX) return true
     this.#wantsDrain = true
@@ -58,7 +58,7 @@ export class SimChannel {
       if (this.#closed || this.#fabric.isCut(this.#from, this.#to.name)) return
       const frame = this.#queue.shift()
       if (frame === undefined) return
-      this.#bytes -= frame.body.byteLength
+      this.#bytes -= frame.body.length
       this.onFrame(frame.body)
       if (this.#wantsDrain && this.#bytes < IN_FLIGHT_MAX / 2) {
         this.#wantsDrain = false

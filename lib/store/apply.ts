@@ -38,7 +38,7 @@ export class Applier {
     // It would bring back what this one changes.
     while (this.#rewriting !== null) await this.#rewriting
     const operations = this.#again.concat(operationsOf(effect))
-    const bytes = this.#bytes + effect.groups.reduce((sum, { entries }) => entries.reduce((sum, entry) => sum + (entry.kind === 'write' ? entry.body.byteLength : 0), sum), 0)
+    const bytes = this.#bytes + effect.groups.reduce((sum, { entries }) => entries.reduce((sum, entry) => sum + (entry.kind === 'write' ? entry.body.length : 0), sum), 0)
     const sync = this.#sync && (whole || bytes > AGAIN_BYTES)
     this.#applying = true
     await this.#store.batch(operations, { sync })

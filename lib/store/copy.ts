@@ -27,9 +27,9 @@ export async function readChunk (store: Store, after: Uint8Array, bytesMax: numb
   for await (const found of store.entries(dataRange(after, null), 256)) {
     for (const [key, value] of found) {
       const last = entries[entries.length - 1]?.[0]
-      bytes += key.byteLength + value.byteLength + ENTRY_BYTES
+      bytes += key.length + value.length + ENTRY_BYTES
       // A key may be empty, but a chunk does not end there: the next would begin with it again.
-      if (last !== undefined && last.byteLength > 0 && bytes > bytesMax) return { entries, through: last, left: await store.sizeAfter(last) }
+      if (last !== undefined && last.length > 0 && bytes > bytesMax) return { entries, through: last, left: await store.sizeAfter(last) }
       entries.push([key, value])
     }
   }
@@ -81,7 +81,7 @@ export async function verificationDigest (store: Store): Promise<string> {
 
 function dataRange (after: Uint8Array, through: Uint8Array | null): ByteRange {
   return {
-    ...(after.byteLength > 0 ? { gt: after } : null),
+    ...(after.length > 0 ? { gt: after } : null),
     ...(through === null ? { lt: RESERVED } : { lte: through })
   }
 }

@@ -14,8 +14,8 @@ export class Digest {
   add (key: Uint8Array, value: Uint8Array): void {
     const lengths = new Uint8Array(8)
     const view = new DataView(lengths.buffer)
-    view.setUint32(0, key.byteLength)
-    view.setUint32(4, value.byteLength)
+    view.setUint32(0, key.length)
+    view.setUint32(4, value.length)
     this.#crc = crc32c(value, crc32c(key, crc32c(lengths, this.#crc)))
     // An order-dependent mix of hashes that are independent of the checksum.
     this.#mix = Math.imul(this.#mix ^ hashKey(key), 0x85ebca6b)

@@ -15,9 +15,9 @@ export function copyData (data: Data): Data {
 }
 
 export function concat (a: Uint8Array, b: Uint8Array): Uint8Array {
-  const result = new Uint8Array(a.byteLength + b.byteLength)
+  const result = new Uint8Array(a.length + b.length)
   result.set(a)
-  result.set(b, a.byteLength)
+  result.set(b, a.length)
   return result
 }
 
@@ -44,7 +44,7 @@ export function nativeFormat (root: PrivateLevel): NativeFormat {
   return {
     format,
     keep (bytes) {
-      const whole = bytes.byteLength === bytes.buffer.byteLength
+      const whole = bytes.length === bytes.buffer.byteLength
       if (asBuffer) return view.encode(whole ? bytes : new Uint8Array(bytes)) as Uint8Array
       if (!whole) return new Uint8Array(bytes)
       return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer as ArrayBuffer)

@@ -10,7 +10,7 @@ export async function * foundingData (store: Store): AsyncGenerator<Operation[]>
   let bytes = 0
   for await (const chunk of store.entries({ lt: RESERVED })) {
     for (const [key, value] of chunk) {
-      const size = key.byteLength + value.byteLength
+      const size = key.length + value.length
       // A large entry goes alone: with others, it might be too large for one write.
       if (operations.length > 0 && bytes + size > BATCH_BYTES) {
         yield operations

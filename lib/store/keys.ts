@@ -8,7 +8,7 @@ export const RESERVED: Uint8Array = new Uint8Array(8).fill(0xff)
 
 /** True if `key` lies in the reserved key space. */
 export function isReserved (key: Uint8Array): boolean {
-  if (key.byteLength < 8) return false
+  if (key.length < 8) return false
   for (let i = 0; i < 8; i++) if (key[i] !== 0xff) return false
   return true
 }
@@ -24,10 +24,10 @@ export function rangeFilter ({ gte, gt, lte, lt }: ByteRange): (key: Uint8Array)
 
 /** Bytewise comparison, shorter first: the order of LevelDB, IndexedDB and memory-level. */
 export function compareKeys (a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.byteLength, b.byteLength)
+  const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {
     const difference = (a[i] as number) - (b[i] as number)
     if (difference !== 0) return difference
   }
-  return a.byteLength - b.byteLength
+  return a.length - b.length
 }

@@ -51,31 +51,31 @@ export function logKey (first: number): Uint8Array {
 
 /** What was seen of the peer with this id. */
 export function sightingKey (id: string): Uint8Array {
-  const bytes = new Uint8Array(sightingsStart.byteLength + ID_BYTES)
+  const bytes = new Uint8Array(sightingsStart.length + ID_BYTES)
   bytes.set(sightingsStart)
-  bytes.set(fromHex(id), sightingsStart.byteLength)
+  bytes.set(fromHex(id), sightingsStart.length)
   return bytes
 }
 
 /** The id in a key made by `sightingKey`. */
 export function peerOf (key: Uint8Array): string {
-  if (key.byteLength !== sightingsStart.byteLength + ID_BYTES) throw new FormatError('unknown reserved key')
-  return toHex(key.subarray(sightingsStart.byteLength))
+  if (key.length !== sightingsStart.length + ID_BYTES) throw new FormatError('unknown reserved key')
+  return toHex(key.subarray(sightingsStart.length))
 }
 
 /** The number in a key made by `originKey` or `logKey`. */
 export function numberOf (key: Uint8Array): number {
-  if (key.byteLength !== RESERVED.byteLength + 9) throw new FormatError('unknown reserved key')
-  const view = new DataView(key.buffer, key.byteOffset + RESERVED.byteLength + 1)
+  if (key.length !== RESERVED.length + 9) throw new FormatError('unknown reserved key')
+  const view = new DataView(key.buffer, key.byteOffset + RESERVED.length + 1)
   return view.getUint32(0) * 0x100000000 + view.getUint32(4)
 }
 
 function key (kind: number, number?: number): Uint8Array {
-  const bytes = new Uint8Array(RESERVED.byteLength + 1 + (number === undefined ? 0 : 8))
+  const bytes = new Uint8Array(RESERVED.length + 1 + (number === undefined ? 0 : 8))
   bytes.set(RESERVED)
-  bytes[RESERVED.byteLength] = kind
+  bytes[RESERVED.length] = kind
   if (number !== undefined) {
-    const view = new DataView(bytes.buffer, RESERVED.byteLength + 1)
+    const view = new DataView(bytes.buffer, RESERVED.length + 1)
     view.setUint32(0, Math.floor(number / 0x100000000))
     view.setUint32(4, number % 0x100000000)
   }

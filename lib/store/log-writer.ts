@@ -189,7 +189,7 @@ export async function readLog (store: Store, from: number, bytesMax: number): Pr
       const last = groups[groups.length - 1]
       if (last !== undefined && group.first !== lastPosition(last) + 1) return groups
       groups.push(group)
-      bytes += record.byteLength
+      bytes += record.length
       if (bytes >= bytesMax) return groups
     }
   }

@@ -101,9 +101,9 @@ export class RangeReads {
 
     for await (const keys of this.#store.keys(range, { reverse, limit, snapshot: snapshot ?? null }, clearKeysMax)) {
       for (const key of keys) {
-        if (batch.length > 0 && (batch.length === clearKeysMax || bytes + key.byteLength > bytesMax)) await submit()
+        if (batch.length > 0 && (batch.length === clearKeysMax || bytes + key.length > bytesMax)) await submit()
         batch.push({ type: 'del', key })
-        bytes += key.byteLength
+        bytes += key.length
       }
     }
 
@@ -127,7 +127,7 @@ export class RangeReads {
     const feed: FeedOptions = {
       wait,
       signal: options.signal,
-      map: mapper(kind, native, this.#rootPrefix.byteLength + view.prefix.byteLength),
+      map: mapper(kind, native, this.#rootPrefix.length + view.prefix.length),
       open: () => {
         const iterator = this.#store.open(how, what === null ? inner : { ...inner, ...what })
         return guarded ? this.#guardSeek(iterator, options.lte, options.lt) : iterator
@@ -144,7 +144,7 @@ export class RangeReads {
    */
   #guardSeek (iterator: PrivateIterator, lte: Data | undefined, lt: Data | undefined): PrivateIterator {
     const original = iterator._seek
-    const offset = this.#rootPrefix.byteLength
+    const offset = this.#rootPrefix.length
 
     iterator._seek = (target: Data, options: object) => {
       if (typeof target !== 'string' && isReservedAt(target, offset)) {

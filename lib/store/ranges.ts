@@ -17,7 +17,7 @@ export interface View {
 export function isReservedAt (key: Uint8Array, offset: number): boolean {
   // Almost every key leaves here.
   if (key[offset] !== 0xff) return false
-  if (key.byteLength < offset + 8) return false
+  if (key.length < offset + 8) return false
   for (let i = offset + 1; i < offset + 8; i++) if (key[i] !== 0xff) return false
   return true
 }
@@ -49,11 +49,11 @@ export function canonicalRange (view: View, options: PrivateRangeOptions): ByteR
 
   if (options.gte !== undefined) range.gte = concat(prefix, toBytes(options.gte))
   else if (options.gt !== undefined) range.gt = concat(prefix, toBytes(options.gt))
-  else if (prefix.byteLength > 0) range.gte = prefix
+  else if (prefix.length > 0) range.gte = prefix
 
   if (options.lte !== undefined) range.lte = concat(prefix, toBytes(options.lte))
   else if (options.lt !== undefined) range.lt = concat(prefix, toBytes(options.lt))
-  else if (prefix.byteLength > 0) range.lt = upperBound(prefix)
+  else if (prefix.length > 0) range.lt = upperBound(prefix)
 
   clamp(range as PrivateRangeOptions)
   return range
@@ -62,7 +62,7 @@ export function canonicalRange (view: View, options: PrivateRangeOptions): ByteR
 /** The same range in the key space of the root. */
 export function rootRange (rootPrefix: Uint8Array, range: ByteRange): ByteRange {
   const result: ByteRange = {}
-  const whole = rootPrefix.byteLength === 0
+  const whole = rootPrefix.length === 0
 
   if (range.gte !== undefined) result.gte = concat(rootPrefix, range.gte)
   else if (range.gt !== undefined) result.gt = concat(rootPrefix, range.gt)
@@ -78,7 +78,7 @@ export function rootRange (rootPrefix: Uint8Array, range: ByteRange): ByteRange 
 /** The key after all that begin with a prefix, which ends in the (ASCII) separator of a sublevel. */
 function upperBound (prefix: Uint8Array): Uint8Array {
   const bound = new Uint8Array(prefix)
-  bound[bound.byteLength - 1] = (bound[bound.byteLength - 1] as number) + 1
+  bound[bound.length - 1] = (bound[bound.length - 1] as number) + 1
   return bound
 }
 

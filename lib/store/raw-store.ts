@@ -60,7 +60,7 @@ export class RawStore implements Store {
 
     for (let i = 0; i < length; i++) {
       const op = operations[i] as Operation
-      const key = this.#prefix.byteLength === 0 ? keep(op.key) : keep(concat(this.#prefix, op.key))
+      const key = this.#prefix.length === 0 ? keep(op.key) : keep(concat(this.#prefix, op.key))
       batch[i] = op.type === 'put'
         ? { type: 'put', key, value: keep(op.value), keyEncoding: format, valueEncoding: format } as PrivateOperation
         : { type: 'del', key, keyEncoding: format } as PrivateOperation
@@ -88,7 +88,7 @@ export class RawStore implements Store {
   /** The snapshot is taken in the turn in which iterating begins. */
   async * entries (range: ByteRange, size = 1000): AsyncGenerator<Array<[key: Uint8Array, value: Uint8Array]>> {
     const iterator = this.#iterator(range, {}, true)
-    const length = this.#prefix.byteLength
+    const length = this.#prefix.length
 
     try {
       while (true) {
@@ -105,7 +105,7 @@ export class RawStore implements Store {
   /** Only the keys. */
   async * keys (range: ByteRange, options: RawRangeOptions = {}, size = 1000): AsyncGenerator<Uint8Array[]> {
     const iterator = this.#iterator(range, options, false)
-    const length = this.#prefix.byteLength
+    const length = this.#prefix.length
 
     try {
       while (true) {
@@ -150,6 +150,6 @@ export class RawStore implements Store {
   }
 
   #rootKey (key: Uint8Array): Uint8Array {
-    return this.#prefix.byteLength === 0 ? key : concat(this.#prefix, key)
+    return this.#prefix.length === 0 ? key : concat(this.#prefix, key)
   }
 }

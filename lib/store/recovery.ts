@@ -184,7 +184,7 @@ async function readLog (store: Store, base: LogName, applied: number): Promise<{
 
         end = first + header.count - 1
         epoch = header.epoch
-        logBytes += record.byteLength
+        logBytes += record.length
         if (end > applied) groups.push(decodeGroup(record))
         else {
           const last = runs[runs.length - 1]

@@ -28,7 +28,7 @@ export function interceptSublevels (level: PrivateLevel, ranges: RangeReads, roo
   }
 
   function adopt (db: PrivateLevel): void {
-    const prefix = toBytes(db.prefixKey('', 'utf8', false)).subarray(rootPrefix.byteLength)
+    const prefix = toBytes(db.prefixKey('', 'utf8', false)).subarray(rootPrefix.length)
     const view: View = { db, prefix, rootPrefix }
     const properties = new OwnProperties(db)
     const { _iterator, _keys, _values, _clear } = db

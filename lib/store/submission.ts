@@ -55,7 +55,7 @@ export class Submission {
     this.assertSize(size)
 
     const body = encodeOperations(operations)
-    this.assertSize(body.byteLength)
+    this.assertSize(body.length)
     return this.#gate.write(body)
   }
 
@@ -73,8 +73,8 @@ export class Submission {
       throw new ReplicatorError(codes.reservedKey,
         'Keys that begin with eight 0xff bytes are reserved for the replicator', { outcome: 'aborted' })
     }
-    if (key.byteLength > keyBytesMax) {
-      throw tooLarge(`A key of ${key.byteLength} bytes exceeds the limit of ${keyBytesMax}`)
+    if (key.length > keyBytesMax) {
+      throw tooLarge(`A key of ${key.length} bytes exceeds the limit of ${keyBytesMax}`)
     }
     return key
   }
@@ -82,7 +82,7 @@ export class Submission {
 
 /** What one operation adds to a write, not counting the lengths and types. */
 export function operationBytes (op: Operation): number {
-  return op.key.byteLength + (op.type === 'put' ? op.value.byteLength : 0)
+  return op.key.length + (op.type === 'put' ? op.value.length : 0)
 }
 
 function tooLarge (message: string): ReplicatorError {

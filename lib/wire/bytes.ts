@@ -5,12 +5,12 @@ export class WireError extends Error {
 
 /** Bytewise, shorter first: the order of keys in a store. */
 export function compareBytes (a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.byteLength, b.byteLength)
+  const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {
     const difference = (a[i] as number) - (b[i] as number)
     if (difference !== 0) return difference
   }
-  return a.byteLength - b.byteLength
+  return a.length - b.length
 }
 
 const encoder = new TextEncoder()
@@ -65,14 +65,14 @@ export class ByteWriter {
   }
 
   raw (bytes: Uint8Array): void {
-    this.#reserve(bytes.byteLength)
+    this.#reserve(bytes.length)
     this.#buffer.set(bytes, this.#length)
-    this.#length += bytes.byteLength
+    this.#length += bytes.length
   }
 
   /** A varint length, then the bytes. */
   bytes (bytes: Uint8Array): void {
-    this.varint(bytes.byteLength)
+    this.varint(bytes.length)
     this.raw(bytes)
   }
 
@@ -93,8 +93,8 @@ export class ByteWriter {
 
   #reserve (size: number): void {
     const needed = this.#length + size
-    if (needed <= this.#buffer.byteLength) return
-    const grown = new Uint8Array(Math.max(needed, this.#buffer.byteLength * 2))
+    if (needed <= this.#buffer.length) return
+    const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2))
     grown.set(this.#buffer.subarray(0, this.#length))
     this.#buffer = grown
   }
@@ -110,7 +110,7 @@ export class ByteReader {
   }
 
   get remaining (): number {
-    return this.#buffer.byteLength - this.#at
+    return this.#buffer.length - this.#at
   }
 
   get offset (): number {

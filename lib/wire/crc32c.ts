@@ -18,12 +18,12 @@ export function crc32c (bytes: Uint8Array, previous = 0): number {
   let crc = ~previous
   let i = 0
 
-  for (const end = bytes.byteLength - 7; i < end; i += 8) {
+  for (const end = bytes.length - 7; i < end; i += 8) {
     const low = crc ^ ((bytes[i] as number) | (bytes[i + 1] as number) << 8 | (bytes[i + 2] as number) << 16 | (bytes[i + 3] as number) << 24)
     crc = (t7[low & 0xff] as number) ^ (t6[(low >>> 8) & 0xff] as number) ^ (t5[(low >>> 16) & 0xff] as number) ^ (t4[low >>> 24] as number) ^
       (t3[bytes[i + 4] as number] as number) ^ (t2[bytes[i + 5] as number] as number) ^ (t1[bytes[i + 6] as number] as number) ^ (t0[bytes[i + 7] as number] as number)
   }
-  for (; i < bytes.byteLength; i++) crc = (t0[(crc ^ (bytes[i] as number)) & 0xff] as number) ^ (crc >>> 8)
+  for (; i < bytes.length; i++) crc = (t0[(crc ^ (bytes[i] as number)) & 0xff] as number) ^ (crc >>> 8)
 
   return ~crc >>> 0
 }

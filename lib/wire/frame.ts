@@ -38,9 +38,9 @@ export class FrameDecoder {
 
   /** Takes over the chunk: it must not be changed afterwards. */
   push (chunk: Uint8Array): void {
-    if (chunk.byteLength === 0) return
+    if (chunk.length === 0) return
     this.#chunks.push(chunk)
-    this.#buffered += chunk.byteLength
+    this.#buffered += chunk.length
     this.#merge()
   }
 
@@ -73,9 +73,9 @@ export class FrameDecoder {
     const first = this.#chunks[0] as Uint8Array
     const end = this.#offset + size
 
-    if (end <= first.byteLength) {
+    if (end <= first.length) {
       const view = first.subarray(this.#offset, end)
-      if (end === first.byteLength) this.#dropFirst()
+      if (end === first.length) this.#dropFirst()
       else this.#offset = end
       return view
     }
@@ -86,9 +86,9 @@ export class FrameDecoder {
       const chunk = this.#chunks[0] as Uint8Array
       const part = chunk.subarray(this.#offset, this.#offset + size - at)
       whole.set(part, at)
-      at += part.byteLength
-      if (this.#offset + part.byteLength === chunk.byteLength) this.#dropFirst()
-      else this.#offset += part.byteLength
+      at += part.length
+      if (this.#offset + part.length === chunk.length) this.#dropFirst()
+      else this.#offset += part.length
     }
     return whole
   }
@@ -104,10 +104,10 @@ export class FrameDecoder {
     for (let last = this.#chunks.length - 1; last >= 2; last--) {
       const a = this.#chunks[last - 1] as Uint8Array
       const b = this.#chunks[last] as Uint8Array
-      if (a.byteLength > b.byteLength || a.byteLength + b.byteLength > mergeBytesMax) return
-      const merged = new Uint8Array(a.byteLength + b.byteLength)
+      if (a.length > b.length || a.length + b.length > mergeBytesMax) return
+      const merged = new Uint8Array(a.length + b.length)
       merged.set(a)
-      merged.set(b, a.byteLength)
+      merged.set(b, a.length)
       this.#chunks.length = last
       this.#chunks[last - 1] = merged
     }

@@ -131,7 +131,7 @@ export function decodeVerdict (bytes: Uint8Array): Verdict {
 /** True if the address can be told in a handshake. */
 export function isAddress (address: Address): boolean {
   const { host, port } = address
-  return typeof host === 'string' && host !== '' && new TextEncoder().encode(host).byteLength <= hostBytesMax &&
+  return typeof host === 'string' && host !== '' && new TextEncoder().encode(host).length <= hostBytesMax &&
     Number.isInteger(port) && port >= 0 && port <= 0xffff
 }
 
@@ -142,7 +142,7 @@ function writeVersions (writer: ByteWriter, versions: VersionRange): void {
 }
 
 function readVersions (reader: ByteReader): VersionRange {
-  const bytes = reader.raw(magic.byteLength)
+  const bytes = reader.raw(magic.length)
   if (!magic.every((byte, i) => byte === bytes[i])) reader.fail('not a peer of this protocol')
   const min = reader.varint()
   const max = reader.varint()
@@ -213,6 +213,6 @@ export function toHex (bytes: Uint8Array): string {
 
 function fromHex (hex: string): Uint8Array {
   const bytes = new Uint8Array(hex.length / 2)
-  for (let i = 0; i < bytes.byteLength; i++) bytes[i] = parseInt(hex.slice(i * 2, i * 2 + 2), 16)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(hex.slice(i * 2, i * 2 + 2), 16)
   return bytes
 }

@@ -208,7 +208,7 @@ export function readChunk (reader: ByteReader): Chunk {
   for (let i = 0; i < count; i++) {
     const key = reader.bytes()
     // Nothing comes before the empty key, so after it, at the beginning, means with it.
-    const isFirstOfAll = i === 0 && key.byteLength === 0 && after.byteLength === 0
+    const isFirstOfAll = i === 0 && key.length === 0 && after.length === 0
     if (!isFirstOfAll && compareBytes(key, previous) <= 0) reader.fail('keys out of order')
     entries.push([key, reader.bytes()])
     previous = key

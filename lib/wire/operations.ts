@@ -15,7 +15,7 @@ export const OPERATIONS_MAX = 1_000_000
 export function encodeOperations (operations: readonly Operation[]): Uint8Array {
   let size = 5
   for (const op of operations) {
-    size += 11 + op.key.byteLength + (op.type === 'put' ? op.value.byteLength : 0)
+    size += 11 + op.key.length + (op.type === 'put' ? op.value.length : 0)
   }
 
   const writer = new ByteWriter(size)

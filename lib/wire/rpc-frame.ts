@@ -64,6 +64,6 @@ export function decodeRpcFrame (bytes: Uint8Array): RpcFrame {
 
   const name = methods[kind - 1]
   if (name === undefined) return reader.fail('unknown method')
-  if (name === 'frame' && payload.byteLength === 0) reader.fail('empty body')
+  if (name === 'frame' && payload.length === 0) reader.fail('empty body')
   return [name, [payload], id === 0 ? -1 : id]
 }
