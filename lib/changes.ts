@@ -2,6 +2,7 @@ import type { Core } from './core/core.ts'
 import type { Input } from './core/effects.ts'
 import type { MemberId } from './core/entry.ts'
 import type { Denial } from './core/messages.ts'
+import type { View } from './core/view.ts'
 import { sameMembers } from './core/view.ts'
 import type { Environment, Timer } from './env.ts'
 import type { Outcome } from './errors.ts'
@@ -28,6 +29,8 @@ interface Wish {
 export class Changes {
   /** This node is leaving. */
   leaving = false
+  /** It is not needed any more. */
+  #isOut = false
   readonly #host: ChangesHost
   readonly #env: Environment
   readonly #limitMs: number
@@ -50,14 +53,16 @@ export class Changes {
    * goes on as before.
    */
   async leave (force: boolean): Promise<void> {
-    const core = this.#member()
-    if (core.known?.members.length === 1) throw refused('This node is the last of its cluster: close it instead')
+    const { core, id } = this.#host
+    // Removed already, it stays until the others go on without it; and if they do, it has left.
+    const isRemoved = core?.known?.members.includes(id) === false && core.joining === null
+    if (!isRemoved && this.#member().known?.members.length === 1) throw refused('This node is the last of its cluster: close it instead')
     this.leaving = true
     try {
       if (this.#host.waiting > 0) await new Promise<void>(resolve => { this.#settled.push(resolve) })
       // They also settle where this node stops.
       this.#assertRunning()
-      await this.#remove(this.#host.id, force)
+      if (!this.#isOut) await this.#remove(this.#host.id, force)
     } finally {
       this.leaving = false
     }
@@ -68,8 +73,9 @@ export class Changes {
     const core = this.#member()
     const id = idOf(core, member)
     if (id === this.#host.id) throw refused('A node does not remove itself: let it leave()')
+    const { members, before } = core.known as View
     // It may be gone already, or have joined a moment ago.
-    if (core.known?.members.includes(id) !== true) throw refused(`There is no member of the name or id '${member}', for all that this node knows`)
+    if (!members.includes(id) && (!before.includes(id) || core.agreement.isInstalled)) throw refused(`There is no member of the name or id '${member}', for all that this node knows`)
     await this.#remove(id, force)
   }
 
@@ -96,7 +102,7 @@ export class Changes {
     if (known === null) return
     for (const id of [...this.#removals.keys()]) {
       // Whoever hears that it is done throws its disk away: that must not be needed any more, whoever of the others is restarted.
-      if (id !== this.#host.id && !known.members.includes(id) && core?.agreement.isKnown === true) for (const { resolve } of this.#take(id)) resolve()
+      if (id !== this.#host.id && !known.members.includes(id) && core?.agreement.isInstalled === true) for (const { resolve } of this.#take(id)) resolve()
     }
     const recovery = this.#recovery
     if (recovery !== null && known.cluster !== recovery.from && sameMembers(known.members, recovery.members)) {
@@ -108,6 +114,7 @@ export class Changes {
 
   /** This node is no member any more, and the others know it. Returns whether it is what was asked for here. */
   onRemoved (): boolean {
+    this.#isOut = true
     for (const { resolve } of this.#take(this.#host.id)) resolve()
     return this.leaving
   }
@@ -128,23 +135,36 @@ export class Changes {
 
   #remove (id: MemberId, force: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = this.#env.setTimer(() => {
-        const wishes = this.#take(id)
-        if (this.#host.core?.known?.members.includes(id) === false) {
-          for (const { reject } of wishes) reject(new ReplicatorError(codes.timeout, 'The member was removed, but not enough of the others have said that they go on without it: keep its disk'))
-          return
-        }
-        this.#input({ type: 'remove', id, force, wanted: false })
-        // Without a coordinator, nobody else says so.
-        const { known, connected } = this.#host.core ?? {}
-        const why = !force && known?.leaseFree === true && connected?.includes(id) === false && id !== this.#host.id
-          ? deniedError('down')
-          : new ReplicatorError(codes.timeout, `The member was not removed within ${this.#limitMs} ms. It may still be: see stats().members`)
-        for (const { reject } of wishes) reject(why)
-      }, this.#limitMs)
-      this.#removals.set(id, [...this.#removals.get(id) ?? [], { resolve, reject, timer }])
+      const wish: Wish = {
+        resolve,
+        reject,
+        timer: this.#env.setTimer(() => {
+          const others = (this.#removals.get(id) ?? []).filter(other => other !== wish)
+          if (others.length > 0) this.#removals.set(id, others)
+          else {
+            this.#removals.delete(id)
+            this.#input({ type: 'remove', id, force, wanted: false })
+          }
+          reject(this.#lateError(id, force))
+        }, this.#limitMs)
+      }
+      this.#removals.set(id, [...this.#removals.get(id) ?? [], wish])
       this.#input({ type: 'remove', id, force, wanted: true })
     })
+  }
+
+  /** What to tell whoever has waited long enough for this removal. */
+  #lateError (id: MemberId, force: boolean): ReplicatorError {
+    const { known, connected } = this.#host.core ?? {}
+    const isSelf = id === this.#host.id
+    if (known?.members.includes(id) === false) {
+      return new ReplicatorError(codes.timeout, isSelf
+        ? 'This node was removed, but not enough of the others have said that they go on without it: it stays until they do'
+        : 'The member was removed, but not enough of the others have said that they go on without it: keep its disk until another call says that there is no such member')
+    }
+    // Without a coordinator, nobody else says so.
+    if (!force && known?.leaseFree === true && connected?.includes(id) === false && !isSelf) return deniedError('down')
+    return new ReplicatorError(codes.timeout, `The member was not removed within ${this.#limitMs} ms. It may still be: see stats().members`)
   }
 
   #recover (members: readonly MemberId[], from: string): Promise<void> {
@@ -182,10 +202,13 @@ export class Changes {
   }
 }
 
-/** Of a member's name or id; or the text itself. */
-function idOf ({ known }: Core, member: string): MemberId {
-  const index = known?.names.indexOf(member) ?? -1
-  return index === -1 ? member : known?.members[index] as MemberId
+/** Of a member's name or id; or the text itself. Also of one that was removed, as long as this node has not installed that. */
+function idOf ({ known, view }: Core, member: string): MemberId {
+  for (const { names, members } of [known, view].filter(view => view !== null)) {
+    const index = names.indexOf(member)
+    if (index !== -1) return members[index] as MemberId
+  }
+  return member
 }
 
 function refused (message: string): ReplicatorError {

@@ -388,8 +388,6 @@ export class Node implements LinkOwner {
       case 'refused':
         this.#fail(reachedError(effect.why, this.isWitness))
         break
-      case 'changed':
-        break
       default:
         effect satisfies never
     }
@@ -483,7 +481,7 @@ export class Node implements LinkOwner {
   get #reason (): string {
     const core = this.#core
     if (core === null) return 'it is still opening'
-    if (core.known?.members.includes(this.#id) === false && core.joining === null) return 'it was removed, and stays until enough of the others know'
+    if (core.known?.members.includes(this.#id) === false && core.joining === null) return 'it was removed, and stays until enough of the others go on without it'
     if (core.view !== null && holders(core.view).length <= (this.#settings.minConsensus ?? 0)) {
       return `minConsensus asks for ${this.#settings.minConsensus} peers, and the cluster has ${holders(core.view).length} members with the data`
     }

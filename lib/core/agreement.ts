@@ -8,7 +8,7 @@ import { Peers } from './peers.ts'
 import type { Change, FoundingView } from './succession.ts'
 import { isSurvivor, succeed } from './succession.ts'
 import type { View, Vow } from './view.ts'
-import { doSame, holders, isLive, isQuorum, majority, sameMembers, since } from './view.ts'
+import { sameRoles, holders, isLive, isQuorum, majority, sameMembers, since } from './view.ts'
 
 /** A proposal that far beyond what was promised is nobody's honest next epoch; the numbers must not run out. */
 export const EPOCHS_AHEAD_MAX = 1_000_000
@@ -146,7 +146,7 @@ export class Agreement {
   onHeard (peer: MemberId): void { this.#peers.onHeard(peer, this.#host.now) }
 
   /** So many members have installed the view known that they go on without anybody else, also if all of them are restarted. */
-  get isKnown (): boolean {
+  get isInstalled (): boolean {
     const { known } = this.#host
     return known !== null && isQuorum(known.members.filter(id => this.#installed(id) >= known.epoch), known, true)
   }
@@ -225,7 +225,7 @@ export class Agreement {
     this.#patience = null
     if (this.#proposal !== null && this.#proposal.epoch <= view.epoch) this.#proposal = null
     if ((this.#accepted?.epoch ?? 0) <= view.epoch) this.#accepted = null
-    this.#idle = before !== null && doSame(before, view) ? this.#idle + 1 : 0
+    this.#idle = before !== null && sameRoles(before, view) ? this.#idle + 1 : 0
     // A change that changed nothing is not tried again at once.
     if (this.#idle > 0) this.#notBefore = this.#host.now + this.#backOff(this.#idle)
     for (const { id } of before?.live ?? []) {

@@ -105,7 +105,9 @@ export class Belonging {
   }
 
   onRemove (id: MemberId, force: boolean, wanted: boolean): void {
-    this.removing = [...this.removing.filter(removal => removal.id !== id), ...wanted ? [{ id, force }] : []]
+    // What a person has said once, a second call without it does not take back.
+    const isForced = force || this.removing.some(removal => removal.id === id && removal.force)
+    this.removing = [...this.removing.filter(removal => removal.id !== id), ...wanted ? [{ id, force: isForced }] : []]
   }
 
   /** Returns whether something that was asked for is done. */
@@ -116,9 +118,9 @@ export class Belonging {
     return this.removing.length < removing.length
   }
 
-  /** It is removed, and not needed any more. `isKnown`: enough of the others go on without it. */
-  tellRemoved (isKnown: boolean): void {
-    if (this.#told || (this.#isNeeded && !isKnown)) return
+  /** It is removed, and not needed any more. `isInstalled`: enough of the others go on without it. */
+  tellRemoved (isInstalled: boolean): void {
+    if (this.#told || (this.#isNeeded && !isInstalled)) return
     this.#told = true
     this.#host.emit({ type: 'removed' })
   }

@@ -294,7 +294,6 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
         this.agreement.announce()
       })
     }
-    this.emit({ type: 'changed' })
     this.agreement.announce()
   }
 
@@ -568,7 +567,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   #refresh (): void {
     if (this.#stopped) return
     if (this.#belonging.forgetDone()) this.agreement.onWish()
-    if (this.#belonging.removed) this.#belonging.tellRemoved(this.agreement.isKnown)
+    if (this.#belonging.removed) this.#belonging.tellRemoved(this.agreement.isInstalled)
     if (this.#belonging.isBehind && this.#coordinator === null && this.#participant === null) { if (this.#catchUp.idle) this.#catchUp.go() } else this.#catchUp.stop()
     this.#source.serve()
     this.#applyNext()
@@ -584,7 +583,6 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     if (ready !== this.#wasReady) {
       this.#wasReady = ready
       this.submissions.onReady(ready)
-      this.emit({ type: 'changed' })
     }
   }
 

@@ -77,8 +77,6 @@ export type Effect =
   | { readonly type: 'refused', readonly why: 'hasData' | 'role' }
   /** Founders hold different data: no cluster is formed until a person decides. */
   | { readonly type: 'conflict', readonly why: string }
-  /** This node's readiness or view may have changed. */
-  | { readonly type: 'changed' }
 
 export type Input =
   /** A session is up. Its peer's messages follow in order, until `down`. */

@@ -67,8 +67,9 @@ export class Heartbeats {
 
   /** Whether consistent reads may be answered at this moment, as far as others are concerned. */
   lease (now: number, wall: number): LeaseState {
-    const { view, vow } = this.#host
-    if (view === null || vow.epoch !== view.epoch) return 'none'
+    const { view, vow, self } = this.#host
+    // A witness needs none.
+    if (view === null || vow.epoch !== view.epoch || !isLive(view, self)) return 'none'
     if (view.leaseFree) return 'free'
     return this.leases.valid(now, wall, majority(view.members) - 1) ? 'valid' : 'expired'
   }

@@ -4,10 +4,7 @@ import { ALL_OTHERS } from './messages.ts'
 import type { Peers } from './peers.ts'
 import type { Change } from './succession.ts'
 import type { View } from './view.ts'
-import { holders, isLive, majority, nameOf, since } from './view.ts'
-
-/** A bound for views and their messages. */
-const MEMBERS_MAX = 64
+import { holders, isLive, majority, MEMBERS_MAX, nameOf, since } from './view.ts'
 
 interface MembershipHost {
   readonly self: MemberId
@@ -64,7 +61,8 @@ export class Membership {
     if (!leads) for (const id of removals.keys()) if (isReachable(id)) removals.delete(id)
     const add = this.#additions(known, removals, isReachable)
     if (removals.size === 0 && add.length === 0) return null
-    const forced = [...removals].filter(([id, force]) => force && isLive(known, id) && !isReachable(id)).map(([id]) => id)
+    // Whoever is connected is not down, whatever a person says: it may read, so its promise is waited for.
+    const forced = [...removals].filter(([id, force]) => force && isLive(known, id) && !this.#isUp(id)).map(([id]) => id)
     if (!leads && (forced.length === 0 || !(isLeft || known.coordinator === self))) return null
     // Whoever is live has to promise; if one does not come, it is excluded first.
     if (!known.live.every(({ id }) => isReachable(id) || forced.includes(id))) return null
@@ -73,9 +71,10 @@ export class Membership {
 
   /** Who of the live members of a view is not there, and will never be again, as a person says. */
   down (view: View): MemberId[] {
-    const statuses = [...this.#peers.statuses].map(([, status]) => status)
-    const said = [this.#host, ...statuses].flatMap(({ removing }) => removing.filter(({ force }) => force).map(({ id }) => id))
-    const replaced = statuses.flatMap(({ joining }) => joining === null ? [] : [memberOf(view, joining.replaces)])
+    const statuses = [...this.#peers.statuses]
+    const asked = [this.#host, ...statuses.filter(([peer]) => view.members.includes(peer)).map(([, status]) => status)]
+    const said = asked.flatMap(({ removing }) => removing.filter(({ force }) => force).map(({ id }) => id))
+    const replaced = statuses.flatMap(([, { joining }]) => joining === null ? [] : [memberOf(view, joining.replaces)])
     return view.live.map(({ id }) => id).filter(id => !this.#isUp(id) && (said.includes(id) || replaced.includes(id)))
   }
 
@@ -89,7 +88,7 @@ export class Membership {
     for (const [asker, wishes] of asked) {
       for (const { id, force } of wishes) {
         if (!known.members.includes(id) || removals.get(id) === true) continue
-        const why = this.#whyNot(known, [...removals.keys(), id], id, force, isReachable)
+        const why = this.#whyNot(known, [...removals.keys(), id], id, force)
         if (why !== null) this.#deny(asker, id, why)
         else if (this.#mayGo(known, id, isReachable) && this.#canSpare(known, [...removals.keys(), id], force || !isLive(known, id), isReachable)) removals.set(id, force)
       }
@@ -121,10 +120,10 @@ export class Membership {
   }
 
   /** Why `id` cannot be removed together with the others of `gone`. */
-  #whyNot (known: View, gone: readonly MemberId[], id: MemberId, force: boolean, isReachable: (id: MemberId) => boolean): Denial | null {
+  #whyNot (known: View, gone: readonly MemberId[], id: MemberId, force: boolean): Denial | null {
     if (!known.live.some(member => !gone.includes(member.id))) return 'last'
     if (force) return null
-    if (known.leaseFree && !isReachable(id)) return 'down'
+    if (known.leaseFree && !this.#isUp(id)) return 'down'
     const left = holders(known).filter(member => !gone.includes(member))
     return !known.witnesses.includes(id) && this.#asksForMore(left, left.length) ? 'consensus' : null
   }

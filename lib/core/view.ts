@@ -1,5 +1,8 @@
 import type { MemberId } from './entry.ts'
 
+/** More members than anybody should have; a bound for views and their messages. */
+export const MEMBERS_MAX = 64
+
 export interface LiveMember {
   readonly id: MemberId
   /** The first epoch since which every view has this member live. */
@@ -97,7 +100,7 @@ export function commitPoint (acknowledged: Iterable<number>): number {
 }
 
 /** The same members do the same in both. */
-export function doSame (a: View, b: View): boolean {
+export function sameRoles (a: View, b: View): boolean {
   return a.leaseFree === b.leaseFree && sameMembers(a.members, b.members) && a.coordinator === b.coordinator && a.coordinatorStart === b.coordinatorStart &&
     sameMembers(a.live.map(({ id }) => id), b.live.map(({ id }) => id))
 }

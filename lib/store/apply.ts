@@ -20,8 +20,9 @@ export class Applier {
   /** What was applied since the last synced batch. */
   #again: Operation[] = []
   #bytes = 0
+  /** Up to where the log is applied. */
   #applied: number
-  /** The same of what was synced. */
+  /** Up to where it is applied durably. */
   #durable: number
   #applying = false
   #rewriting: Promise<void> | null = null
@@ -48,11 +49,13 @@ export class Applier {
     this.#leave(sync || !this.#sync ? [] : operations, bytes)
   }
 
-  /**
-   * Makes a synced batch of what has to be written again, and these operations, which are no data. Resolves to up to where the log
-   * is applied durably then.
-   */
-  async write (operations: Operation[]): Promise<number> {
+  /** Up to where the log is applied durably. */
+  get durable (): number {
+    return this.#durable
+  }
+
+  /** Makes a synced batch of what has to be written again, and these operations, which are no data. */
+  async write (operations: Operation[]): Promise<void> {
     // An apply under way might be overtaken by what was applied before it.
     const again = this.#applying ? [] : this.#again
     const applied = this.#applying && this.#sync ? this.#durable : this.#applied
@@ -62,7 +65,6 @@ export class Applier {
     // What was applied meanwhile is left.
     if (again.length > 0) this.#leave([], 0)
     this.#durable = Math.max(this.#durable, applied)
-    return this.#durable
   }
 
   /** A copy begins here, durably: nothing was applied. */

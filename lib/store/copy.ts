@@ -2,9 +2,10 @@ import type { Effect } from '../core/effects.ts'
 import type { Operation } from '../wire/operations.ts'
 import { Digest } from './digest.ts'
 import type { ByteRange } from './gate.ts'
-import { compareKeys, RESERVED } from './keys.ts'
+import { RESERVED } from './keys.ts'
 import { copyKey, encodeCopy } from './layout.ts'
 import type { Store } from './store.ts'
+import { compareBytes } from '../wire/bytes.ts'
 
 /** About what an entry takes on the wire beside its bytes. */
 const ENTRY_BYTES = 8
@@ -47,9 +48,9 @@ export async function restore (store: Store, effect: Effect & { type: 'restore' 
   for await (const keys of store.keys(dataRange(after, through))) {
     const operations: Operation[] = []
     for (const key of keys) {
-      while (next < entries.length && compareKeys((entries[next] as DataEntry)[0], key) < 0) next++
+      while (next < entries.length && compareBytes((entries[next] as DataEntry)[0], key) < 0) next++
       const kept = entries[next]
-      if (kept === undefined || compareKeys(kept[0], key) !== 0) operations.push({ type: 'del', key })
+      if (kept === undefined || compareBytes(kept[0], key) !== 0) operations.push({ type: 'del', key })
     }
     if (operations.length > 0) await store.batch(operations, { sync: true })
   }

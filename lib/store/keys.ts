@@ -1,3 +1,4 @@
+import { compareBytes } from '../wire/bytes.ts'
 import type { ByteRange } from './gate.ts'
 
 /**
@@ -16,18 +17,8 @@ export function isReserved (key: Uint8Array): boolean {
 /** A function that tells whether a key lies in a range. */
 export function rangeFilter ({ gte, gt, lte, lt }: ByteRange): (key: Uint8Array) => boolean {
   return (key) =>
-    (gte === undefined || compareKeys(key, gte) >= 0) &&
-    (gt === undefined || compareKeys(key, gt) > 0) &&
-    (lte === undefined || compareKeys(key, lte) <= 0) &&
-    (lt === undefined || compareKeys(key, lt) < 0)
-}
-
-/** Bytewise comparison, shorter first: the order of LevelDB, IndexedDB and memory-level. */
-export function compareKeys (a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length)
-  for (let i = 0; i < length; i++) {
-    const difference = (a[i] as number) - (b[i] as number)
-    if (difference !== 0) return difference
-  }
-  return a.length - b.length
+    (gte === undefined || compareBytes(key, gte) >= 0) &&
+    (gt === undefined || compareBytes(key, gt) > 0) &&
+    (lte === undefined || compareBytes(key, lte) <= 0) &&
+    (lt === undefined || compareBytes(key, lt) < 0)
 }

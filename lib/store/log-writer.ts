@@ -36,7 +36,6 @@ export class LogWriter {
   #stopped = false
   #failed = false
   #idle: Array<() => void> = []
-  #appliedDurably = 0
   /** How many bytes of groups were written since the last sync, and how many may be: without one now and then, the log could never be truncated. */
   #unsynced = 0
   readonly #unsyncedMax: number
@@ -129,14 +128,13 @@ export class LogWriter {
     }
 
     if (sync) {
-      const applied = await this.#applier.write(operations)
+      await this.#applier.write(operations)
       if (copiedFrom !== null) this.#applier.reset(copiedFrom)
-      this.#appliedDurably = copiedFrom ?? applied
       this.#unsynced = 0
-    } else if (operations.length > 0) await this.#store.batch(operations, { sync })
+    } else if (operations.length > 0) await this.#store.batch(operations, { sync: false })
     this.#deleted = deleted
     this.#truncated = truncated
-    this.#onPersisted((steps[steps.length - 1] as Step).id, this.#appliedDurably)
+    this.#onPersisted((steps[steps.length - 1] as Step).id, this.#applier.durable)
   }
 
   async #cut (position: number, operations: Operation[]): Promise<void> {

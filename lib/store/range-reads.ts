@@ -7,8 +7,9 @@ import type { View } from './ranges.ts'
 import type { Submission } from './submission.ts'
 import { concat, toBytes } from './formats.ts'
 import { canonicalRange, clamp, isReservedAt, rootRange, stripPrefix, withRange } from './ranges.ts'
-import { RESERVED, compareKeys } from './keys.ts'
+import { RESERVED } from './keys.ts'
 import { ReplicaEntryIterator, ReplicaKeyIterator, ReplicaValueIterator } from './replica-iterator.ts'
+import { compareBytes } from '../wire/bytes.ts'
 
 export type Kind = '_iterator' | '_keys' | '_values'
 
@@ -150,8 +151,8 @@ export class RangeReads {
       if (typeof target !== 'string' && isReservedAt(target, offset)) {
         const key = target.subarray(offset)
         const excluded = lte !== undefined
-          ? compareKeys(key, toBytes(lte)) > 0
-          : lt !== undefined && compareKeys(key, toBytes(lt)) >= 0
+          ? compareBytes(key, toBytes(lte)) > 0
+          : lt !== undefined && compareBytes(key, toBytes(lt)) >= 0
         if (!excluded) target = this.#lastKey()
       }
       original.call(iterator, target, options)

@@ -1,7 +1,8 @@
 import type { ByteRange } from './gate.ts'
 import type { Data, PrivateLevel, PrivateRangeOptions } from './private-api.ts'
 import { concat, toBytes } from './formats.ts'
-import { RESERVED, compareKeys } from './keys.ts'
+import { RESERVED } from './keys.ts'
+import { compareBytes } from '../wire/bytes.ts'
 
 /**
  * A database whose ranges are read: the wrapped one, or a sublevel below it. `prefix` leads from the wrapped database
@@ -33,7 +34,7 @@ export function clamp (options: PrivateRangeOptions): boolean {
   if (upper !== undefined) {
     // UTF-8 has no byte 0xff.
     if (typeof upper === 'string') return false
-    const order = compareKeys(upper, RESERVED)
+    const order = compareBytes(upper, RESERVED)
     if (order < 0 || (order === 0 && options.lte === undefined)) return false
     delete options.lte
   }

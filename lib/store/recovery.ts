@@ -6,12 +6,12 @@ import type { OriginRow } from '../core/origins.ts'
 import type { View, Vow } from '../core/view.ts'
 import { noVow } from '../core/view.ts'
 import { codes, ReplicatorError } from '../errors.ts'
-import { WireError } from '../wire/bytes.ts'
+import { WireError, compareBytes } from '../wire/bytes.ts'
 import type { Address } from '../wire/identity.ts'
 import { decodeGroup, decodeGroupHeader, FormatError } from '../wire/group.ts'
 import type { Operation } from '../wire/operations.ts'
 import { digestData } from './copy.ts'
-import { compareKeys, RESERVED } from './keys.ts'
+import { RESERVED } from './keys.ts'
 import type { AppliedState, IdentityState, Sighting } from './layout.ts'
 import {
   acceptedKey, addressesKey, appliedKey, baseKey, copyKey, decodeAddresses, decodeApplied, decodeBase, decodeCopy, decodeIdentity,
@@ -128,22 +128,22 @@ export function staleBatch (): Operation[] {
 }
 
 function readState (state: State, key: Uint8Array, value: Uint8Array): void {
-  if (compareKeys(key, identityKey) === 0) state.identity = decodeIdentity(value)
-  else if (compareKeys(key, vowKey) === 0) state.vow = decodeVow(value)
-  else if (compareKeys(key, viewKey) === 0) state.view = decodeView(value)
-  else if (compareKeys(key, appliedKey) === 0) state.applied = decodeApplied(value)
-  else if (compareKeys(key, originsStart) > 0 && compareKeys(key, originsEnd) < 0) state.rows.set(numberOf(key), decodeRow(value))
-  else if (compareKeys(key, acceptedKey) === 0) state.accepted = decodeView(value)
-  else if (compareKeys(key, baseKey) === 0) state.base = decodeBase(value)
-  else if (compareKeys(key, copyKey) === 0) state.copy = decodeCopy(value)
-  else if (compareKeys(key, intactKey) === 0) {
+  if (compareBytes(key, identityKey) === 0) state.identity = decodeIdentity(value)
+  else if (compareBytes(key, vowKey) === 0) state.vow = decodeVow(value)
+  else if (compareBytes(key, viewKey) === 0) state.view = decodeView(value)
+  else if (compareBytes(key, appliedKey) === 0) state.applied = decodeApplied(value)
+  else if (compareBytes(key, originsStart) > 0 && compareBytes(key, originsEnd) < 0) state.rows.set(numberOf(key), decodeRow(value))
+  else if (compareBytes(key, acceptedKey) === 0) state.accepted = decodeView(value)
+  else if (compareBytes(key, baseKey) === 0) state.base = decodeBase(value)
+  else if (compareBytes(key, copyKey) === 0) state.copy = decodeCopy(value)
+  else if (compareBytes(key, intactKey) === 0) {
     decodeMark(value)
     state.intact = true
-  } else if (compareKeys(key, staleKey) === 0) {
+  } else if (compareBytes(key, staleKey) === 0) {
     decodeMark(value)
     state.stale = true
-  } else if (compareKeys(key, addressesKey) === 0) state.addresses = decodeAddresses(value)
-  else if (compareKeys(key, sightingsStart) > 0 && compareKeys(key, sightingsEnd) < 0) state.sightings.set(peerOf(key), decodeSighting(value))
+  } else if (compareBytes(key, addressesKey) === 0) state.addresses = decodeAddresses(value)
+  else if (compareBytes(key, sightingsStart) > 0 && compareBytes(key, sightingsEnd) < 0) state.sightings.set(peerOf(key), decodeSighting(value))
   else throw new FormatError('a record of unknown kind')
 }
 
@@ -168,7 +168,7 @@ async function readLog (store: Store, base: LogName, applied: number): Promise<{
 
   for await (const chunk of store.entries({ gte: logStart })) {
     for (const [key, record] of chunk) {
-      if (compareKeys(key, logEnd) >= 0) throw brokenLog(codes.logFormat, end + 1, new FormatError('a record of unknown kind'))
+      if (compareBytes(key, logEnd) >= 0) throw brokenLog(codes.logFormat, end + 1, new FormatError('a record of unknown kind'))
       // Something comes after the broken record, so it is not a torn end.
       if (broken !== null) throw brokenLog(codes.logCorrupt, broken.position, broken.error)
 

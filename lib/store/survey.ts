@@ -1,7 +1,8 @@
 import { Digest } from './digest.ts'
-import { compareKeys, isReserved } from './keys.ts'
+import { isReserved } from './keys.ts'
 import { appliedKey, decodeApplied, identityKey, originsEnd, originsStart } from './layout.ts'
 import type { Store } from './store.ts'
+import { compareBytes } from '../wire/bytes.ts'
 
 /** What a replica holds at one applied position. Replicas at the same position have equal digests. */
 export interface ReplicaDigest {
@@ -24,8 +25,8 @@ export async function digestReplica (store: Store): Promise<ReplicaDigest> {
   for await (const chunk of store.entries({ lt: originsEnd })) {
     for (const [key, value] of chunk) {
       if (!isReserved(key)) data.add(key, value)
-      else if (compareKeys(key, appliedKey) === 0) position = decodeApplied(value).position
-      else if (compareKeys(key, originsStart) > 0) table.add(key, value)
+      else if (compareBytes(key, appliedKey) === 0) position = decodeApplied(value).position
+      else if (compareBytes(key, originsStart) > 0) table.add(key, value)
     }
   }
   return { position, entries: data.entries, data: data.hex(), table: table.hex() }

@@ -1,6 +1,7 @@
 import { codes } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
+import { fromHex, toHex } from './hex.ts'
 import type { Address, Identity } from './identity.ts'
 import { readHistory, writeHistory } from './identity.ts'
 
@@ -179,8 +180,8 @@ function readIntroduction (reader: ByteReader): Introduction {
   const id = toHex(reader.raw(idBytes))
   const start = reader.varint()
   const history = readHistory(reader)
-  const cluster = readFlag(reader) ? toHex(reader.raw(idBytes)) : ''
-  const address = readFlag(reader) ? readAddress(reader) : null
+  const cluster = reader.flag() ? toHex(reader.raw(idBytes)) : ''
+  const address = reader.flag() ? readAddress(reader) : null
   const name = reader.text(nameLengthMax * 4)
   if (name.length > nameLengthMax) reader.fail('name too long')
   return { instance, identity: { id, start, history, cluster, address, name } }
@@ -197,22 +198,4 @@ function readAddress (reader: ByteReader): Address {
   if (host === '') reader.fail('empty host')
   if (port > 0xffff) reader.fail('invalid port')
   return { host, port }
-}
-
-function readFlag (reader: ByteReader): boolean {
-  const flag = reader.u8()
-  if (flag > 1) reader.fail('invalid flag')
-  return flag === 1
-}
-
-export function toHex (bytes: Uint8Array): string {
-  let hex = ''
-  for (const byte of bytes) hex += byte.toString(16).padStart(2, '0')
-  return hex
-}
-
-function fromHex (hex: string): Uint8Array {
-  const bytes = new Uint8Array(hex.length / 2)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(hex.slice(i * 2, i * 2 + 2), 16)
-  return bytes
 }

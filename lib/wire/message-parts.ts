@@ -3,13 +3,14 @@ import { lastPosition } from '../core/entry.ts'
 import type { Denial, Founding, Joining, LeaseLeft, LogOutline, Message, Removal, SubmissionKind, SubmittedWrite } from '../core/messages.ts'
 import { denials, submissionKinds } from '../core/messages.ts'
 import type { OriginRow } from '../core/origins.ts'
+import { MEMBERS_MAX } from '../core/view.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import { compareBytes } from './bytes.ts'
 import { decodeGroup, encodeGroup } from './group.ts'
 import type { Address } from './identity.ts'
 import type { Operation } from './operations.ts'
 import { decodeOperations, OPERATIONS_MAX } from './operations.ts'
-import { MEMBERS_MAX, NAME_BYTES_MAX, readId, readIds, readOptionalId, writeId, writeIds, writeOptionalId } from './view.ts'
+import { NAME_BYTES_MAX, readId, readIds, readOptionalId, writeId, writeIds, writeOptionalId } from './view.ts'
 
 // What messages consist of. See `spec/wire.md`, "Messages".
 

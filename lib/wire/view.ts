@@ -1,9 +1,8 @@
+import { MEMBERS_MAX } from '../core/view.ts'
 import type { LiveMember, View } from '../core/view.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import { fromHex, toHex } from './hex.ts'
 
-/** More members than anybody should have; a bound for decoders. */
-export const MEMBERS_MAX = 64
 /** Of a name of up to 64 UTF-16 units. */
 export const NAME_BYTES_MAX = 192
 

@@ -97,8 +97,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'vote before the sync',
     file: 'lib/store/log-writer.ts',
-    find: 'if (sync) {\n      const applied',
-    replace: 'this.#onPersisted((steps[steps.length - 1] as Step).id, this.#appliedDurably)\n    if (sync) {\n      const applied'
+    find: 'if (sync) {\n      await',
+    replace: 'this.#onPersisted((steps[steps.length - 1] as Step).id, this.#applier.durable)\n    if (sync) {\n      await'
   },
   {
     name: 'the log is not synced',

@@ -296,6 +296,13 @@ export class Operator {
     this.#population.set(machine, 'out')
   }
 
+  /** It ran on a copy of another's disk, which is not to be started again. */
+  #destroy (machine: SimMachine): void {
+    this.#nemesis.kill(machine)
+    machine.wipe()
+    this.#retire(machine)
+  }
+
   /** Looks after what is not as it should be. */
   #look (): void {
     for (const machine of this.#cluster.machines) {
@@ -311,7 +318,7 @@ export class Operator {
     // A witness that has not heard of it yet does no harm: it has nothing to be read.
     if (standing === 'back' && machine.replicator.status === 'ready' && machine.replicator.stats().role !== 'witness') this.problems.push(`${machine.name} is ready, and was removed`)
     // Nobody is left that could tell it from the one whose disk it has.
-    if (this.#clones.has(machine) && standing === 'stale' && this.#population.members.length < 2) return this.#retire(machine)
+    if (this.#clones.has(machine) && standing === 'stale' && this.#population.members.length < 2) return this.#destroy(machine)
     const { replaces, ...options } = machine.options
     switch (failureOf(machine)) {
       case codes.removed:
@@ -319,10 +326,9 @@ export class Operator {
         return this.#retire(machine)
       case codes.staleIdentity:
         if (standing === 'stale') {
+          if (this.#clones.has(machine)) return this.#destroy(machine)
           this.#nemesis.kill(machine)
-          if (!this.#clones.has(machine)) return this.#renew(machine)
-          machine.wipe()
-          this.#retire(machine)
+          this.#renew(machine)
         } else if (standing === 'back') this.#retire(machine)
         else this.problems.push(`${machine.name} believes that its disk is of another time`)
         return

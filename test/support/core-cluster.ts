@@ -507,7 +507,6 @@ export class CoreCluster {
           node.gone = isRemoved = true
           break
         case 'conflict': node.conflicts.push(effect.why); break
-        case 'changed': this.#say(`${node.name} ${node.core.ready ? 'ready' : 'not ready'}`); break
         case 'send': this.#lines.get(`${node.name}>${this.#nameOf(effect.to)}`)?.push(effect.message); break
         case 'disconnect': this.disconnect(node.name, this.#nameOf(effect.peer)); break
         case 'settle': {

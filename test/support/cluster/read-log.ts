@@ -1,5 +1,5 @@
 import { baseKey, decodeBase, logEnd, logStart, numberOf } from '../../../lib/store/layout.ts'
-import { compareKeys } from '../../../lib/store/keys.ts'
+import { compareBytes } from '../../../lib/wire/bytes.ts'
 import { decodeOperations } from '../../../lib/wire/operations.ts'
 import { decodeGroup } from '../../../lib/wire/group.ts'
 import type { LogEntry } from '../check/history.ts'
@@ -7,7 +7,7 @@ import type { Disk } from './read-disk.ts'
 
 /** The position up to which the log is truncated; 0 if it is complete. */
 export function readLogBase (disk: Disk): number {
-  const base = disk.reserved.find(([key]) => compareKeys(key, baseKey) === 0)
+  const base = disk.reserved.find(([key]) => compareBytes(key, baseKey) === 0)
   return base === undefined ? 0 : decodeBase(base[1]).position
 }
 
@@ -15,7 +15,7 @@ export function readLogBase (disk: Disk): number {
 export function readLogRecords (disk: Disk): Array<[position: number, record: Uint8Array]> {
   const base = readLogBase(disk)
   return disk.reserved
-    .filter(([key]) => compareKeys(key, logStart) >= 0 && compareKeys(key, logEnd) < 0)
+    .filter(([key]) => compareBytes(key, logStart) >= 0 && compareBytes(key, logEnd) < 0)
     .map(([key, record]): [number, Uint8Array] => [numberOf(key), record])
     // Before that, something may be left over from a truncation.
     .filter(([position]) => position > base)

@@ -112,7 +112,7 @@ tape('who was a member, and is none any more, was removed', { timeout }, async (
   helper.belonging.learn(without)
   helper.belonging.tellRemoved(false)
   t.same([helper.said(), helper.belonging.removed], [[], true], 'it has promised that view: the others may need to hear of it from here')
-  for (const isKnown of [true, true, false]) helper.belonging.tellRemoved(isKnown)
+  for (const isInstalled of [true, true, false]) helper.belonging.tellRemoved(isInstalled)
   t.same(helper.said(), ['removed'], 'once')
 })
 

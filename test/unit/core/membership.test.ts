@@ -174,6 +174,15 @@ tape('where nobody can be excluded, a person has to say that one is down for goo
   t.deepEqual(down.denied(), ['b: c down'])
   t.deepEqual(down.asks('b', 'c', true).change(free), { of: 4, add: [], remove: ['c'], forced: ['c'] })
   t.equal(host().asks('b', 'c').short(free), '-c', 'who is there can go')
+
+  // It may read until it promises, whoever insists: so also one that leaves by force.
+  for (const force of [false, true]) {
+    const unfit = host().asks('c', 'c', force)
+    unfit.silent.add('c')
+    t.same([unfit.short(free), unfit.denied()], [null, []], 'who is there, and cannot promise now, is waited for')
+    unfit.silent.delete('c')
+    t.equal(unfit.short(free), '-c')
+  }
 })
 
 tape('a change waits until those who are left can go on at once', { timeout }, async (t) => {

@@ -2,13 +2,14 @@ import tape from 'tape'
 import type { CopyState, Effect } from '../../../lib/core/effects.ts'
 import type { DataChunk } from '../../../lib/store/copy.ts'
 import { digestData, readChunk, restore, verificationDigest } from '../../../lib/store/copy.ts'
-import { compareKeys, RESERVED } from '../../../lib/store/keys.ts'
+import { RESERVED } from '../../../lib/store/keys.ts'
 import { copyKey } from '../../../lib/store/layout.ts'
 import { recover } from '../../../lib/store/recovery.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import type { Operation } from '../../../lib/wire/operations.ts'
 import type { RecordingStore } from './store-setup.ts'
 import { bytes, contentsOf, crashes, dataOf, openStore, plainCopy, recordingStore, write } from './store-setup.ts'
+import { compareBytes } from '../../../lib/wire/bytes.ts'
 
 const timeout = { timeout: 30_000 }
 const start = new Uint8Array(0)
@@ -75,7 +76,7 @@ tape('a restored chunk is exactly that, and nothing else is touched', timeout, a
   await restore(store, restoreOf(bytes('a'), { entries: [[bytes('bb'), bytes('new')], [bytes('c'), bytes('new')]], through: bytes('d') }))
   t.deepEqual(await dataOf(store), [['a', 'old'], ['bb', 'new'], ['c', 'new'], ['e', 'old'], ['f', 'old']], 'the last key is part of it, the first is not')
   const last = store.batches[store.batches.length - 1]
-  t.equal(compareKeys(last?.operations[last.operations.length - 1]?.key ?? start, copyKey), 0, 'the state of the copy is the last')
+  t.equal(compareBytes(last?.operations[last.operations.length - 1]?.key ?? start, copyKey), 0, 'the state of the copy is the last')
   t.ok(store.batches.slice(2).every(({ sync }) => sync), 'everything is synced: nothing later may outlive it')
 
   await restore(store, restoreOf(bytes('d'), { entries: [], through: null }))
@@ -137,7 +138,7 @@ tape('a copy goes on after a crash, at any of its batches', timeout, async (t) =
 /** Stands for the entries of the log: what changed among the keys that are copied. */
 async function catchUp (from: Store, to: RecordingStore, after: Uint8Array | null): Promise<void> {
   for (const key of [bytes('a00003'), bytes('c00007')]) {
-    if (after !== null && compareKeys(key, after) > 0) continue
+    if (after !== null && compareBytes(key, after) > 0) continue
     const value = await from.get(key)
     await to.batch([value === undefined ? { type: 'del', key } : { type: 'put', key, value }], { sync: false })
   }

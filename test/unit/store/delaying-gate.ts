@@ -2,7 +2,7 @@ import { codes, ReplicatorError } from '../../../lib/errors.ts'
 import type { ByteRange, Gate } from '../../../lib/store/gate.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import type { Operation } from '../../../lib/wire/operations.ts'
-import { compareKeys } from '../../../lib/store/keys.ts'
+import { compareBytes } from '../../../lib/wire/bytes.ts'
 import { decodeOperations } from '../../../lib/wire/operations.ts'
 
 interface Pending {
@@ -83,17 +83,17 @@ export class DelayingGate implements Gate {
   }
 
   waitForKey (key: Uint8Array): Promise<void> | null {
-    return this.#wait((other) => compareKeys(key, other) === 0)
+    return this.#wait((other) => compareBytes(key, other) === 0)
   }
 
   waitForKeys (keys: readonly Uint8Array[]): Promise<void> | null {
-    return this.#wait((other) => keys.some((key) => compareKeys(key, other) === 0))
+    return this.#wait((other) => keys.some((key) => compareBytes(key, other) === 0))
   }
 
   waitForRange ({ gte, gt, lte, lt }: ByteRange): Promise<void> | null {
     return this.#wait((key) =>
-      (gte === undefined || compareKeys(key, gte) >= 0) && (gt === undefined || compareKeys(key, gt) > 0) &&
-      (lte === undefined || compareKeys(key, lte) <= 0) && (lt === undefined || compareKeys(key, lt) < 0))
+      (gte === undefined || compareBytes(key, gte) >= 0) && (gt === undefined || compareBytes(key, gt) > 0) &&
+      (lte === undefined || compareBytes(key, lte) <= 0) && (lt === undefined || compareBytes(key, lt) < 0))
   }
 
   onStoreOpen (): void {

@@ -1,7 +1,6 @@
 import tape from 'tape'
 import type { Persist } from '../../../lib/core/effects.ts'
 import type { View } from '../../../lib/core/view.ts'
-import { compareKeys } from '../../../lib/store/keys.ts'
 import {
   acceptedKey, appliedKey, baseKey, copyKey, encodeApplied, encodeBase, encodeCopy, encodeRow, encodeView, encodeVow, logKey,
   originKey, viewKey, vowKey
@@ -14,6 +13,7 @@ import type { Operation } from '../../../lib/wire/operations.ts'
 import { viewOf } from '../../support/core-parts.ts'
 import type { Batch, RecordingStore } from './store-setup.ts'
 import { group, groups, logPositions, nodeA, nodeB, persist, recordingStore, settled } from './store-setup.ts'
+import { compareBytes } from '../../../lib/wire/bytes.ts'
 
 const timeout = { timeout: 30_000 }
 
@@ -52,7 +52,7 @@ function put (key: Uint8Array, value: Uint8Array): Operation {
 
 /** The first positions of the groups that a batch puts. */
 function appended ({ operations }: Batch): number[] {
-  return operations.filter(({ type, key }) => type === 'put' && compareKeys(key, logKey(0)) > 0).map(({ key }) => key[key.byteLength - 1] as number)
+  return operations.filter(({ type, key }) => type === 'put' && compareBytes(key, logKey(0)) > 0).map(({ key }) => key[key.byteLength - 1] as number)
 }
 
 tape('a step is one batch, in the order that the core means', timeout, async (t) => {
