@@ -35,7 +35,7 @@ export const codes = {
   alreadyWrapped: 'LEVEL_ALREADY_WRAPPED',
   /** The peer belongs to another cluster. */
   clusterMismatch: 'LEVEL_CLUSTER_MISMATCH',
-  /** The peer is not a member of this cluster, or we are none of its cluster. */
+  /** A change of the members was called for on a node that is no member (yet). */
   notMember: 'LEVEL_NOT_MEMBER',
   /** The peer speaks no version of the protocol that we speak. */
   version: 'LEVEL_PROTOCOL_VERSION',

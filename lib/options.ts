@@ -19,9 +19,9 @@ export interface ReplicatorOptions {
    */
   peers?: ReadonlyArray<Address | PeerName> | undefined
   /**
-   * How many live peers must hold a write that is called here, beside one node. This node is ready while that many are live and a
-   * majority of the members takes part; so the others may die. Each node may have its own. Default: the number of configured peers
-   * until a cluster has formed, then all other members. A cluster is founded by more than that many nodes.
+   * How many live peers must hold a write that is called here, beside this node. It is ready while that many are live and a majority
+   * of the members takes part. Each node may have its own. Default: the number of configured peers until a cluster has formed, then all
+   * other members that hold the data. A cluster is founded by more than that many nodes.
    */
   minConsensus?: number | undefined
   /**
@@ -72,7 +72,7 @@ export interface ReplicatorOptions {
   /** The id of the cluster that this node joins, as `stats().cluster` tells it. It founds none, and joins no other. Default: any. */
   cluster?: string | undefined
   /**
-   * How many nodes found a cluster together, at least. Needed where the peers are found by `dns` or `srv` only: start just as many.
+   * How many nodes found a cluster together, at least. Needed as soon as one of the peers is given by `dns` or `srv`, else this node only joins: start just as many.
    * Default: as many as have each other among their peers.
    */
   founders?: number | undefined

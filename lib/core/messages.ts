@@ -66,7 +66,7 @@ export interface StatusMessage {
   readonly installed: number
   /** With whom it has sessions, sorted; at most 64. */
   readonly connected: readonly MemberId[]
-  /** How many peers must hold a write beside one node; `ALL_OTHERS`: all other members. */
+  /** How many peers must hold a write beside one node; `ALL_OTHERS`: all others that hold the data. */
   readonly minConsensus: number
   /** It is not live in the newest view that it knows, and has all of the log that was committed a moment ago. */
   readonly caughtUp: boolean

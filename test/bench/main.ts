@@ -10,7 +10,7 @@ import { optionsHelp, parseOptions, UsageError } from './options.ts'
 import type { BenchOptions, Settings } from './options.ts'
 import { drawCharts } from './report/charts.ts'
 import { report } from './report/tables.ts'
-import { newResults, readResults, writeResults } from './results.ts'
+import { commit, newResults, readResults, writeResults } from './results.ts'
 import type { Results, Run } from './results.ts'
 import type { Row, Scenario } from './scenario.ts'
 import { scenarios } from './scenarios.ts'
@@ -65,10 +65,12 @@ async function measureScenario (scenario: Scenario, settings: Settings, note: (t
   }
 }
 
-/** Runs with other settings cannot be taken together. */
+/** Runs with other settings, or of other sources, cannot be taken together. */
 async function resumed ({ out, settings }: BenchOptions): Promise<Results> {
   const results = await readResults(out)
   if (JSON.stringify(results.settings) !== JSON.stringify(settings)) throw new UsageError(`${out} was measured with other settings`)
+  const now = await commit()
+  if (results.commit !== now) throw new UsageError(`${out} was measured at ${results.commit}, and these sources are ${now}`)
   return results
 }
 

@@ -39,13 +39,15 @@ const runsDefault = 5
 const names = Object.keys(presets) as Array<keyof Settings>
 
 export const latest = fileURLToPath(new URL('results/latest.json', import.meta.url))
+/** A quick run says too little to be kept. */
+const quickest = fileURLToPath(new URL('../../.tmp/bench/quick.json', import.meta.url))
 
 export const optionsHelp = `npm run bench -- [OPTIONS]
 
   --only A,B             these scenarios
   --runs N               so many times, all scenarios one after the other; default ${runsDefault}, with --quick 1
   --quick                short measurements
-  --out FILE             default test/bench/results/latest.json; charts are drawn beside it
+  --out FILE             default test/bench/results/latest.json, with --quick .tmp/bench/quick.json; charts are drawn beside it
   --resume               goes on with the runs that FILE has
   --report FILE          measures nothing: shows what is in FILE, and draws the charts
   --help
@@ -57,7 +59,7 @@ ${names.map((name) => `  ${`--${kebab(name)} N`.padEnd(23)}${presets[name].full}
 
 export function parseOptions (args: string[]): BenchOptions {
   const values = parse(args)
-  const { quick, help, resume, report, out = latest } = values as { quick: boolean, help: boolean, resume: boolean, report?: string, out?: string }
+  const { quick, help, resume, report, out = values['quick'] === true ? quickest : latest } = values as { quick: boolean, help: boolean, resume: boolean, report?: string, out?: string }
   const preset = quick ? 'quick' : 'full'
   const number = (name: string, byDefault: number): number => values[name] === undefined ? byDefault : toNumber(name, values[name] as string)
   return {

@@ -1,6 +1,9 @@
 /** What a bench has measured, as it is kept in a file. */
+import { execFile } from 'node:child_process'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { cpus, loadavg, release, totalmem, type } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { etcdVersion } from './etcd-cluster.ts'
 import type { Settings } from './options.ts'
 import type { Row } from './scenario.ts'
@@ -20,6 +23,8 @@ export interface Results {
     loadAverage: number
   }
   begun: string
+  /** What was measured: a commit, with '-dirty' if the sources were changed since; null outside of a repository. */
+  commit: string | null
   settings: Settings
   runs: Run[]
 }
@@ -35,8 +40,23 @@ export async function newResults (settings: Settings): Promise<Results> {
       loadAverage: Math.round(loadavg()[0]! * 100) / 100
     },
     begun: new Date().toISOString(),
+    commit: await commit(),
     settings,
     runs: []
+  }
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** What the sources are now. */
+export async function commit (): Promise<string | null> {
+  try {
+    const git = async (...args: string[]): Promise<string> => (await promisify(execFile)('git', args, { cwd: root })).stdout.trim()
+    const isChanged = await git('status', '--porcelain', '--', 'index.ts', 'lib') !== ''
+    return `${await git('rev-parse', '--short=10', 'HEAD')}${isChanged ? '-dirty' : ''}`
+  } catch {
+    // No git, or no repository: a tarball can be measured, too.
+    return null
   }
 }
 

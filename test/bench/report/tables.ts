@@ -12,13 +12,13 @@ const nothing = '-'
 
 const aboutRatios = 'Replicated writes/s (of three writers: their sum) over those without replication (of three processes: of each), and over those of etcd.'
 
-export function report ({ machine, begun, runs }: Results, scenarios: readonly Scenario[]): string {
+export function report ({ machine, begun, commit, runs }: Results, scenarios: readonly Scenario[]): string {
   const measured = scenarios.filter(({ name }) => runs.some((run) => run[name] !== undefined))
   const ratios = ratioTable(runs)
   const { processors, memoryGigabytes, system, node, etcd, loadAverage } = machine
   return [
     `${processors}, ${memoryGigabytes} GB, ${system}, Node.js ${node}, etcd ${etcd ?? 'not installed'}`,
-    `${begun}, load average before: ${loadAverage}; runs: ${runs.length}. Medians of all runs, in brackets the range.`,
+    `${begun}, load average before: ${loadAverage}; commit ${commit ?? 'unknown'}; runs: ${runs.length}. Medians of all runs, in brackets the range.`,
     ...measured.map((scenario) => section(scenario.title, scenario.about, scenarioTable(scenario, runs))),
     ...ratios === null ? [] : [section('Ratios', aboutRatios, ratios)],
     section('Targets', 'They are met or missed by the medians.', targetTable(runs))
