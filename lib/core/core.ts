@@ -428,6 +428,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
         this.submissions.rejectAll(input.why)
         this.#leaveView()
         this.#stopped = true
+        this.#heartbeats.onStop()
         // The others need not wait until they miss this node.
         this.agreement.announce()
         break

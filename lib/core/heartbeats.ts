@@ -47,6 +47,11 @@ export class Heartbeats {
     this.#beat()
   }
 
+  /** This node reads nothing any more: nobody need wait for its lease. */
+  onStop (): void {
+    this.#beat(0)
+  }
+
   /** It is no member. */
   forget (peer: MemberId): void {
     this.#applied.delete(peer)
@@ -54,6 +59,7 @@ export class Heartbeats {
 
   onHeartbeat (from: MemberId, { epoch, sent, applied }: Message & { type: 'heartbeat' }): void {
     this.#applied.set(from, Math.max(applied, this.#applied.get(from) ?? 0))
+    if (epoch === 0) this.leases.release(from)
     // Whoever has promised a later epoch grants no lease in this one.
     if (epoch === 0 || epoch < this.#host.vow.epoch) return
     this.leases.grant(from, this.#host.now)
@@ -80,11 +86,11 @@ export class Heartbeats {
     return Math.min(...members.map(id => id === self ? syncedApplied : this.#applied.get(id) ?? 0))
   }
 
-  #beat (): void {
+  #beat (epoch = this.#epoch): void {
     const { now, wall, connected, syncedApplied } = this.#host
     this.#sentAt = now
     const sent = this.leases.ask(now, wall)
-    for (const peer of connected) this.#host.send(peer, { type: 'heartbeat', epoch: this.#epoch, sent, applied: syncedApplied })
+    for (const peer of connected) this.#host.send(peer, { type: 'heartbeat', epoch, sent, applied: syncedApplied })
   }
 
   /** The epoch in which this node needs a lease; 0 if in none. */

@@ -45,6 +45,11 @@ export class Leases {
     this.#granted.set(holder, now + longer(LEASE_MS))
   }
 
+  /** It reads nothing any more by what it was granted. */
+  release (holder: MemberId): void {
+    this.#granted.delete(holder)
+  }
+
   /** What may be left of leases that this node has granted. To whom an earlier start has, nobody knows: to anybody. */
   left (now: number): LeaseLeft[] {
     const left: LeaseLeft[] = []

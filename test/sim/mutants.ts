@@ -392,7 +392,7 @@ export const mutants: readonly Mutant[] = [
     replace: '(node.vow.epoch !== view.epoch && node.known?.members.includes(node.self) === true) || ',
     with: [
       { file: 'lib/core/belonging.ts', find: "this.#host.emit({ type: 'removed' })", replace: '' },
-      { file: 'lib/core/heartbeats.ts', find: 'view === null || vow.epoch !== view.epoch) return', replace: 'view === null || (vow.epoch !== view.epoch && !view.leaseFree)) return' }
+      { file: 'lib/core/heartbeats.ts', find: 'view === null || vow.epoch !== view.epoch || !isLive(view, self)) return', replace: 'view === null || (vow.epoch !== view.epoch && !view.leaseFree) || !isLive(view, self)) return' }
     ],
     focus: changingWith({ minConsensus: null }, { remove: 2, joinSeveral: 4 }, { clientsPerNode: 2, thinkMs: 20, faults: {} })
   }

@@ -1,6 +1,6 @@
 import tape from 'tape'
 import { Random } from '../../lib/sim/random.ts'
-import type { CoreCluster } from '../support/core-cluster.ts'
+import type { CoreCluster, CoreNode, Step } from '../support/core-cluster.ts'
 import { ready } from './survive.ts'
 
 // What has gone wrong in protocols of this kind, one by one.
@@ -306,4 +306,22 @@ tape('what a live member has not applied is not truncated, however long the log 
   cluster.write('a', 'x', 'last')
   cluster.pass(1000)
   t.ok(a.disk.base.position > 10, 'then the log is truncated')
+})
+
+tape('nobody waits for the lease of a node that was stopped in order', { timeout }, async (t) => {
+  for (const which of ['coordinator', 'participant']) {
+    const cluster = ready('abc', { minConsensus: 1 })
+    cluster.pass(1000)
+    const stopped = cluster.nodes.find(node => (node === cluster.coordinator) === (which === 'coordinator')) as CoreNode
+    const other = cluster.nodes.find(node => node !== stopped) as CoreNode
+    cluster.stop(stopped.name)
+    // Its last words arrive before what others say because of them.
+    const isLastWord = ({ label }: Step): boolean => label.startsWith(`${stopped.name}>`)
+    cluster.run(undefined, steps => steps.find(isLastWord) ?? steps[0] as Step)
+    cluster.end(stopped.name)
+    const write = cluster.write(other.name, 'x', 'at once')
+    // Far less than a lease lasts.
+    cluster.pass(200)
+    t.equal(write.settlement?.outcome, 'committed', `the ${which}`)
+  }
 })

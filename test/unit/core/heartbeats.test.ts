@@ -87,6 +87,9 @@ tape('a grant is remembered, and not given below the promise', { timeout }, asyn
   host.vow = noVow
   beats.onHeartbeat('c', { type: 'heartbeat', epoch: 0, sent: 7, applied: 0 })
   t.deepEqual(host.take(), [], 'who asks for nothing gets nothing')
+  t.deepEqual(left(), [`b ${longer(LEASE_MS)}`], 'and gives back what it had')
+  beats.onStop()
+  t.deepEqual(host.take(), ['b', 'c'].map(to => [to, { type: 'heartbeat', epoch: 0, sent: 20_000, applied: 7 }]), 'as this node does when it stops')
 })
 
 tape('leases are valid in the view for which they were granted, by members', { timeout }, async (t) => {
