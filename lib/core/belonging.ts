@@ -35,8 +35,6 @@ export class Belonging {
   mustCopy = false
   /** The cluster goes on without this node for good. */
   removed = false
-  /** The view that it was removed by is chosen with its help: who does not know that yet may need to hear it from this node. */
-  #isNeeded = false
   #told = false
   readonly #host: BelongingHost
   readonly #config: CoreConfig
@@ -118,9 +116,9 @@ export class Belonging {
     return this.removing.length < removing.length
   }
 
-  /** It is removed, and not needed any more. `isInstalled`: enough of the others go on without it. */
-  tellRemoved (isInstalled: boolean): void {
-    if (this.#told || (this.#isNeeded && !isInstalled)) return
+  /** It is removed, and enough of the others go on without it. Else they might need it, to learn that they do not need it. */
+  tellRemoved (): void {
+    if (this.#told) return
     this.#told = true
     this.#host.emit({ type: 'removed' })
   }
@@ -163,7 +161,6 @@ export class Belonging {
       if (view.witnesses.includes(self) !== witness) this.#host.emit({ type: 'refused', why: 'role' })
     } else if (this.view !== null || before?.members.includes(self) === true) {
       this.removed = true
-      this.#isNeeded = this.vow.epoch >= view.epoch
     } else if (!witness && complete && applied === 0 && base.position === 0) {
       this.mustCopy = true
     }

@@ -568,7 +568,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   #refresh (): void {
     if (this.#stopped) return
     if (this.#belonging.forgetDone()) this.agreement.onWish()
-    if (this.#belonging.removed) this.#belonging.tellRemoved(this.agreement.isInstalled)
+    if (this.#belonging.removed && this.agreement.isInstalled) this.#belonging.tellRemoved()
     if (this.#belonging.isBehind && this.#coordinator === null && this.#participant === null) { if (this.#catchUp.idle) this.#catchUp.go() } else this.#catchUp.stop()
     this.#source.serve()
     this.#applyNext()

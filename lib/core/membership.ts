@@ -108,14 +108,17 @@ export class Membership {
     const live = known.live.map(({ id }) => id).filter(id => left.includes(id))
     const installed = (id: MemberId): number => id === self ? testimony.installed : this.#peers.status(id)?.installed ?? 0
     const hasAll = (id: MemberId): boolean => installed(id) >= (since(known, id) ?? Infinity)
-    return left.filter(isReachable).length >= majority(left) && live.some(hasAll) && (fewer || !this.#asksForMore(live, live.length))
+    // Those who follow the one that goes have to follow one another: else the next view leaves some of them behind.
+    const isTogether = !gone.includes(self) || live.every((a, i) => live.slice(i + 1).every(b => this.#peers.areConnected(a, b, self)))
+    const others = left.filter(id => !known.witnesses.includes(id)).length - 1
+    return left.filter(isReachable).length >= majority(left) && live.some(hasAll) && (fewer || (isTogether && !this.#asksForMore(live, live.length, others)))
   }
 
-  /** One of these asks for more holders than there are. */
-  #asksForMore (members: readonly MemberId[], count: number): boolean {
+  /** One of these asks for more holders than there are. `others`: how many it means that asks for all others. */
+  #asksForMore (members: readonly MemberId[], count: number, others: number): boolean {
     return members.some(member => {
       const m = member === this.#host.self ? this.#host.testimony.minConsensus : this.#peers.status(member)?.minConsensus ?? 0
-      return m !== ALL_OTHERS && m > count - 1
+      return (m === ALL_OTHERS ? others : m) > count - 1
     })
   }
 
@@ -125,7 +128,7 @@ export class Membership {
     if (force) return null
     if (known.leaseFree && !this.#isUp(id)) return 'down'
     const left = holders(known).filter(member => !gone.includes(member))
-    return !known.witnesses.includes(id) && this.#asksForMore(left, left.length) ? 'consensus' : null
+    return !known.witnesses.includes(id) && this.#asksForMore(left, left.length, left.length - 1) ? 'consensus' : null
   }
 
   /** Who joins; adds those whose places they take to the removals. */

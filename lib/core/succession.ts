@@ -69,7 +69,9 @@ export function succeed (candidacy: Candidacy): Succession {
   if (candidacy.recovery === null) {
     if (promised.filter(id => next.members.includes(id)).length < majority(next.members)) return none('waiting for a majority of the members')
     if (previous === null ? !all : !isQuorum(promised, previous, isChosen)) return none('waiting for a majority of the members')
-    if (previous?.leaseFree === true && !has(promises, previous.members, forced)) return none('waiting for members to connect')
+    // Nobody reads in a view that its coordinator has not opened, and never will.
+    const mayBeOpen = previous !== null && (promises.get(previous.coordinator)?.installed ?? Infinity) >= previous.epoch
+    if (previous?.leaseFree === true && mayBeOpen && !has(promises, previous.members, forced)) return none('waiting for members to connect')
     // Whoever may read in the view before promises to stop; so no lease outlives the members that granted it.
     if (applied !== null && previous !== null && !(has(promises, previous.live.map(({ id }) => id), forced) && has(promises, applied.add.map(({ id }) => id), []))) return none('waiting for members to connect')
   } else if (!all) return none('waiting for members to connect')

@@ -2,39 +2,12 @@ import tape from 'tape'
 import { holders } from '../../lib/core/view.ts'
 import { CoreCluster } from '../support/core-cluster.ts'
 import type { CoreNode, Step } from '../support/core-cluster.ts'
+import { founded, membersOf, present, writesOfAll } from './members.ts'
 
 // Clusters that change, and who dies at which step of that. Each time, those that are left come to rest as one cluster, with
 // nothing acknowledged lost, and the change is made or not, but not half.
 
 const timeout = 120_000
-
-/** The members of the newest view that a node has learned, in the order of their names. */
-function membersOf (cluster: CoreCluster, name: string): string {
-  const known = cluster.node(name).core?.known
-  return cluster.nodes.filter(({ id }) => known?.members.includes(id) === true).map(({ name }) => name).sort().join('')
-}
-
-/** Those of whom anything is expected. */
-function present (cluster: CoreCluster): CoreNode[] {
-  return cluster.nodes.filter(({ gone }) => !gone)
-}
-
-function founded (names: string, minConsensus: number | null, witnesses = ''): CoreCluster {
-  const cluster = new CoreCluster(names, { minConsensus, witnesses }).startAll()
-  if (cluster.settle().length > 0) throw new Error('it is not founded')
-  cluster.write('a', 'x', 'before')
-  if (cluster.settle().length > 0) throw new Error('it is not ready')
-  return cluster
-}
-
-let rounds = 0
-
-/** Everybody who is there can write, and has what the others have written. */
-function writesOfAll (cluster: CoreCluster): string[] {
-  rounds++
-  const writes = present(cluster).filter(({ witness }) => !witness).map(({ name }) => cluster.write(name, 'x', `round ${rounds} of ${name}`))
-  return cluster.settle(undefined, present(cluster)).concat(writes.filter(({ settlement }) => settlement?.outcome !== 'committed').map(({ value }) => `${value} is not committed`))
-}
 
 for (const minConsensus of [null, 1]) {
   const kind = minConsensus === null ? 'free of leases' : 'with leases'

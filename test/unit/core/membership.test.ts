@@ -187,8 +187,19 @@ tape('where nobody can be excluded, a person has to say that one is down for goo
 
 tape('a change waits until those who are left can go on at once', { timeout }, async (t) => {
   const five = viewOf({ epoch: 4, members: ['a', 'b', 'c', 'd', 'e'], live: liveOf('abc') })
-  t.equal(host().asks('c', 'c').short(five), null, 'a and b would be no majority of four')
-  t.equal(host().says('d').asks('c', 'c').short(five), '-c')
+  const modest = (): FakeHost => {
+    const made = host().says('b', { minConsensus: 1 })
+    made.minConsensus = 1
+    return made
+  }
+  t.equal(modest().asks('c', 'c').short(five), null, 'a and b would be no majority of four')
+  t.equal(modest().says('d').asks('c', 'c').short(five), '-c')
+  t.equal(host().says('d').asks('c', 'c').short(five), null, 'a and b are not all others')
+
+  const apart = modest().says('c', { connected: ['a'], minConsensus: 1 })
+  apart.removing = [{ id: 'a', force: false }]
+  t.equal(apart.short(), null, 'b and c could not follow one another')
+  t.equal(apart.says('c', { minConsensus: 1 }).short(), '-a')
 
   const behind = host().says('b', { installed: 3 }).says('c', { installed: 3 })
   behind.removing = [{ id: 'a', force: false }]
