@@ -23,7 +23,7 @@ async function run (name: string, machine: Machine): Promise<void> {
   if (code === undefined) throw new RangeError(`The README does not say how to ${name}`)
   unused.delete(name)
   const { host, db, Replicator } = machine
-  const scope: Record<string, unknown> = { host, db, Replicator }
+  const scope: Record<string, unknown> = { host, db, Replicator, name: host.split('.')[0] }
   if (!code.includes('const r = ')) scope.r = machine.replicator
   const module = `export default async ({ ${Object.keys(scope).join(', ')} }) => {\n${code}}`
   const { default: block } = await import(`data:text/javascript,${encodeURIComponent(module)}`) as { default: (scope: object) => Promise<void> }
@@ -143,6 +143,7 @@ test('the README: peers that are found by name', { timeout }, async (t) => {
   const all = hosts.map((host) => machines.machine(host))
   await Promise.all(all.map((machine) => run('dns', machine)))
   await assertAllWrite(t, all, 'found')
+  t.deepEqual(all.map(({ replicator }) => replicator.stats().name), ['db-0', 'db-1', 'db-2'])
 })
 
 test('the README: all code of "Operations" was run', { timeout }, async (t) => {
