@@ -10,6 +10,9 @@ import type { Bench } from './scenario.ts'
 
 const host = '127.0.0.1'
 
+/** Nodes made so far. */
+let made = 0
+
 /** Positions may differ for a moment, where a view changes. */
 const verifyAttempts = 20
 
@@ -86,7 +89,8 @@ export class Cluster {
   #makeNode (port: number, peers: readonly number[]): ClusterNode {
     const { replicator, watchMemory = false } = this.#options
     return new ClusterNode({
-      location: join(this.#bench.folder, `node-${port}`),
+      // Not by its port, which another cluster before may have had.
+      location: join(this.#bench.folder, `node-${++made}`),
       host,
       port,
       watchMemory,
