@@ -178,13 +178,24 @@ class Run {
     const population = this.#population
     operator.stop()
     nemesis.stop()
-    const settled = await cluster.run(() => operator.idle && population.isSettled, this.#limitMs)
+    const isSettled = (): boolean => operator.idle && population.isSettled
+    let settled = await cluster.run(isSettled, this.#limitMs)
+    // Where nobody can be excluded, and nobody has installed the view, a replacement gets a copy from nobody.
+    if (!settled && operator.removeLost()) settled = await cluster.run(isSettled, this.#limitMs)
     // A disk may have been lost in the very moment in which a view was chosen that nobody else can go on from.
     this.#isLost = !settled && !population.canGoOn
     if (this.#isLost) return null
     if (!settled) return `the members do not settle: ${this.#describe(cluster.machines)}`
     const random = new Random(this.#settings.seed ^ 0xe4d)
-    return await this.#progress(population.members) ?? await this.#withoutSome(random) ?? await this.#lastChanges(random)
+    return await this.#progressOfMembers() ?? await this.#withoutSome(random) ?? await this.#lastChanges(random)
+  }
+
+  async #progressOfMembers (): Promise<string | null> {
+    const { members } = this.#population
+    const problem = await this.#progress(members)
+    // One that was leaving when it was killed may be told only now that it has left.
+    const hasLeft = members.some(machine => this.#population.standing(machine) === 'out')
+    return problem !== null && hasLeft ? await this.#progress(this.#population.members) : problem
   }
 
   /** All are members and live: the others go on without one, or without as many as they can be expected to. */
