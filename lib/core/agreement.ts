@@ -41,6 +41,7 @@ export interface AgreementHost extends Host {
   readonly recoveryCluster: string
   readonly minConsensus: number
   readonly caughtUp: boolean
+  readonly mustCopy: boolean
   /** False while it can take no part. */
   readonly fit: boolean
   /** What this node tells with a promise. */
@@ -291,7 +292,7 @@ export class Agreement {
     // A person has to say so on each of them.
     if (recover) return known !== null && members.includes(from) && sameMembers(members, recovering)
     if (known === null) return epoch === 0 && members.includes(from) && mayFound(members, this.#host, id => this.#peers.isUp(id))
-    return epoch === known.epoch && cluster === known.cluster && known.members.includes(from) &&
+    return epoch === known.epoch && cluster === known.cluster && known.members.includes(from) && !this.#host.mustCopy &&
       without.every(accused => this.#agrees(known, from, accused))
   }
 
@@ -478,10 +479,12 @@ export class Agreement {
     const proposal = this.#proposal
     if (proposal?.epoch === promised && proposal.change?.of === known.epoch) return proposal.change
     // Nobody can be excluded from a view that may have been chosen, and nobody knows; but a person can say who is gone for good.
-    const down = this.#accepted?.leaseFree === true ? this.#membership.down(this.#accepted) : []
-    if (down.length > 0) return { of: 0, add: [], remove: [], forced: down }
+    const without = this.#accepted?.leaseFree === true ? this.#membership.without(this.#accepted) : null
+    if (without !== null) return without
     const isLeft = promised > known.epoch || (known.coordinator !== this.#host.self && !this.#peers.isUp(known.coordinator, known.coordinatorStart))
-    return isLeft && !known.leaseFree ? null : this.#membership.change(known, isLeft, id => this.#isReachable(id))
+    if (isLeft && !known.leaseFree) return null
+    // Who is to take its place may get a copy only when the others go on without it.
+    return this.#membership.change(known, isLeft, id => this.#isReachable(id)) ?? (isLeft && isLive(known, this.#host.self) ? this.#membership.without(known) : null)
   }
 
   #isReachable (id: MemberId): boolean {
@@ -492,9 +495,7 @@ export class Agreement {
     return this.#peers.isReachable(id, now) && !(id === known?.coordinator && this.#host.accused)
   }
 
-  #installed (id: MemberId): number {
-    return id === this.#host.self ? this.#host.testimony.installed : this.#peers.status(id)?.installed ?? 0
-  }
+  #installed (id: MemberId): number { return id === this.#host.self ? this.#host.testimony.installed : this.#peers.status(id)?.installed ?? 0 }
 
   /** The highest epoch promised by anybody. */
   #promised (members: readonly MemberId[]): number {

@@ -161,7 +161,8 @@ export class Belonging {
       if (view.witnesses.includes(self) !== witness) this.#host.emit({ type: 'refused', why: 'role' })
     } else if (this.view !== null || before?.members.includes(self) === true) {
       this.removed = true
-    } else if (!witness && complete && applied === 0 && base.position === 0) {
+    } else if (!witness && complete && applied === 0 && base.position === 0 && !(this.vow.to !== '' && this.vow.cluster === view.cluster)) {
+      // Whoever has promised to join has its copy already, also one of nothing.
       this.mustCopy = true
     }
   }

@@ -69,13 +69,14 @@ export class Membership {
     return { of: known.epoch, add, remove: [...removals.keys()].sort(), forced }
   }
 
-  /** Who of the live members of a view is not there, and will never be again, as a person says. */
-  down (view: View): MemberId[] {
+  /** The same members, without those of the live ones that are not there, and will never be again, as a person says; null if there are none. */
+  without (view: View): Change | null {
     const statuses = [...this.#peers.statuses]
     const asked = [this.#host, ...statuses.filter(([peer]) => view.members.includes(peer)).map(([, status]) => status)]
     const said = asked.flatMap(({ removing }) => removing.filter(({ force }) => force).map(({ id }) => id))
     const replaced = statuses.flatMap(([, { joining }]) => joining === null ? [] : [memberOf(view, joining.replaces)])
-    return view.live.map(({ id }) => id).filter(id => !this.#isUp(id) && (said.includes(id) || replaced.includes(id)))
+    const forced = view.live.map(({ id }) => id).filter(id => !this.#isUp(id) && (said.includes(id) || replaced.includes(id)))
+    return forced.length === 0 ? null : { of: 0, add: [], remove: [], forced }
   }
 
   /** Who is to be removed, and whether a person says that it is down. */

@@ -134,3 +134,25 @@ tape('the coordinator stays as long as those that would remain are not connected
   t.deepEqual(cluster.settle(undefined, present(cluster)), [])
   t.deepEqual(writesOfAll(cluster), [])
 })
+
+tape('free of leases: the coordinator opens a view, nobody else hears of it in time, and its disk is lost', { timeout }, async (t) => {
+  for (const isRestarted of [false, true]) {
+    const cluster = founded('abc', null)
+    const [coordinator, x, y] = roles(cluster) as [string, string, string]
+    cluster.crash(coordinator)
+    cluster.start(coordinator)
+    // The next view is known, and installed only by the one that leads it.
+    until(cluster, () => [x, y].every(name => (cluster.node(name).core?.known?.epoch ?? 0) > (cluster.node(name).disk.view?.epoch ?? 0)))
+    const leader = cluster.nodes.find(({ core }) => core?.leads === true)?.name ?? coordinator
+    cluster.crash(leader)
+    cluster.node(leader).gone = true
+    if (isRestarted) {
+      for (const { name } of present(cluster)) cluster.crash(name)
+      for (const { name } of present(cluster)) cluster.start(name)
+    }
+    cluster.join('d', { replaces: leader })
+    t.deepEqual(cluster.settle(undefined, present(cluster)), [])
+    t.equal(membersOf(cluster, 'd'), 'abcd'.replace(leader, ''))
+    t.deepEqual(writesOfAll(cluster), [])
+  }
+})

@@ -25,6 +25,7 @@ export class FakeHost implements AgreementHost {
   recoveryCluster = 'recovered'
   minConsensus = 1
   caughtUp = false
+  mustCopy = false
   fit = true
   leads = false
   stalled: string[] = []

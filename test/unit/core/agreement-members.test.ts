@@ -30,6 +30,10 @@ tape('an acceptor: who is a member, and who is not', { timeout }, async (t) => {
   const host = new FakeHost().connect('b', 'c', 'd')
   host.known = host.accepted = viewOf({ coordinator: 'b', members: ['b', 'c'] })
   host.joining = joiningOf()
+  host.mustCopy = true
+  host.propose('b', 5, { members: ['a', 'b', 'c'] })
+  t.same([host.sent(), host.disk.length], [['b refuse 5'], 0], 'not before it has a copy')
+  host.mustCopy = false
   host.propose('b', 5, { members: ['a', 'b', 'c'] })
   host.disk.shift()?.()
   t.same([host.sent(), host.vow], [['b promise 5'], { epoch: 5, to: 'b', members: ['a', 'b', 'c'], cluster: 'k' }], 'who joins promises')
