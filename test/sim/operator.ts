@@ -357,14 +357,6 @@ export class Operator {
     machine.start()
   }
 
-  /** The last help: those whose disks are lost are removed, on a person's word. Returns whether there are any. */
-  removeLost (): boolean {
-    const { members, newest } = this.#population
-    const lost = newest?.members.filter(id => !this.#cluster.machines.some(({ disk }) => idOf(disk) === id)) ?? []
-    for (const id of lost) for (const member of members) void this.#remove(member, id, true)
-    return lost.length > 0
-  }
-
   /** Has a dead one removed. */
   #bury (machine: SimMachine): void {
     const id = idOf(machine.disk)

@@ -178,10 +178,7 @@ class Run {
     const population = this.#population
     operator.stop()
     nemesis.stop()
-    const isSettled = (): boolean => operator.idle && population.isSettled
-    let settled = await cluster.run(isSettled, this.#limitMs)
-    // Where nobody can be excluded, and nobody has installed the view, a replacement gets a copy from nobody.
-    if (!settled && operator.removeLost()) settled = await cluster.run(isSettled, this.#limitMs)
+    const settled = await cluster.run(() => operator.idle && population.isSettled, this.#limitMs)
     // A disk may have been lost in the very moment in which a view was chosen that nobody else can go on from.
     this.#isLost = !settled && !population.canGoOn
     if (this.#isLost) return null
