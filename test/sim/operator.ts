@@ -165,7 +165,8 @@ export class Operator {
     if (population.newest === null && !kind.startsWith('join')) return false
     const members = population.members.filter(machine => machine.up && machine.process.running)
     const [machine, other] = [pick(random, members), pick(random, members)]
-    const isStaying = population.members.length > 1
+    // Of those that live, enough have to stay for writes, whoever leaves just now.
+    const staying = population.members.length - 1 - (population.those('dead').length > 0 ? this.#calls.size + (this.#settings.changes?.minConsensus ?? 0) : 0)
 
     switch (kind) {
       case 'join':
@@ -177,7 +178,7 @@ export class Operator {
       case 'leave':
       case 'leaveCoordinator': {
         const leaver = kind === 'leave' ? machine : members.find(({ disk }) => idOf(disk) === population.newest?.coordinator)
-        if (leaver === undefined || !isStaying) return false
+        if (leaver === undefined || staying < 1) return false
         void this.leave(leaver)
         return true
       }
@@ -185,12 +186,12 @@ export class Operator {
         // Rather one that does not answer.
         const isCutOff = ({ name }: SimMachine): boolean => members.filter(each => this.#cluster.fabric.isCut(name, each.name)).length * 2 >= members.length - 1
         const target = (random.chance(0.5) ? pick(random, members.filter(isCutOff)) : null) ?? machine
-        if (target === undefined || other === undefined || target === other || !isStaying) return false
+        if (target === undefined || other === undefined || target === other || staying < 1) return false
         void this.#remove(other, random.chance(0.5) ? target.name : idOf(target.disk), false)
         return true
       }
       case 'removeDead': {
-        if (machine === undefined || !this.#mayLose(machine)) return false
+        if (machine === undefined || this.#calls.size > 0 || !this.#mayLose(machine)) return false
         this.#nemesis.kill(machine)
         population.set(machine, 'dead')
         return true
