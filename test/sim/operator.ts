@@ -250,6 +250,8 @@ export class Operator {
     if (original === undefined || image === undefined) return false
     const { id, start } = identityOf(image)
     if (id === '' || id !== idOf(original.disk) || !this.#population.isHarmless(image) || !this.#population.allHaveSeen(id, start, original)) return false
+    // Two such, of two nodes, that nobody else has met yet would believe each other, and accuse both.
+    if (this.#population.those('stale').some(({ disk }) => idOf(disk) !== id)) return false
     const machine = this.#free()
     if (machine === null) return false
     machine.options = { ...original.options }
