@@ -184,7 +184,7 @@ export class Changes {
   #member (): Core {
     this.#assertRunning()
     const { core, id } = this.#host
-    if (core?.known?.members.includes(id) !== true) throw new ReplicatorError(codes.notMember, 'This node is no member of a cluster yet')
+    if (core?.known?.members.includes(id) !== true) throw new ReplicatorError(codes.notMember, 'This node is no member of a cluster yet: wait for ready()')
     return core
   }
 

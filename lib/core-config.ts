@@ -1,7 +1,7 @@
 import type { CoreConfig } from './core/config.ts'
 import type { MemberId } from './core/entry.ts'
+import { fixedLimits, WRITE_BYTES_LIMIT } from './limits.ts'
 import type { Settings } from './options.ts'
-import { WRITE_BYTES_LIMIT } from './options.ts'
 
 /** What the core is told: the user's settings, and limits that are no options. `freshCluster`: the id of a cluster that this node founds. */
 export function coreConfig (settings: Settings, { id, start, freshCluster }: { id: MemberId, start: number, freshCluster: string }): CoreConfig {
@@ -20,16 +20,17 @@ export function coreConfig (settings: Settings, { id, start, freshCluster }: { i
     handsOver: settings.coordinator === 'auto',
     failureTimeoutMs: settings.failureTimeoutMs,
     logBytesMax: settings.logBytesMax,
-    originsMax: 256,
-    groupBytesMax: 1024 * 1024,
-    tailBytesMax: 32 * 1024 * 1024,
-    applyBytesMax: 4 * 1024 * 1024,
-    windowWrites: 4096,
-    windowBytes: 8 * 1024 * 1024,
-    submitBytesMax: 1024 * 1024,
-    incomingMax: 64 * 4096,
-    incomingBytesMax: 64 * 8 * 1024 * 1024,
+    originsMax: fixedLimits.origins.value,
+    keysMax: fixedLimits.keys.value,
+    groupBytesMax: fixedLimits.groupBytes.value,
+    tailBytesMax: fixedLimits.tailBytes.value,
+    applyBytesMax: fixedLimits.applyBytes.value,
+    windowWrites: fixedLimits.windowWrites.value,
+    windowBytes: fixedLimits.windowBytes.value,
+    submitBytesMax: fixedLimits.submitBytes.value,
+    incomingMax: fixedLimits.incoming.value,
+    incomingBytesMax: fixedLimits.incomingBytes.value,
     bodyBytesMax: WRITE_BYTES_LIMIT,
-    withdrawMs: Math.min(2000, Math.ceil(settings.writeTimeoutMs / 4))
+    withdrawMs: Math.min(fixedLimits.withdrawMs.value, Math.ceil(settings.writeTimeoutMs / 4))
   }
 }

@@ -1,5 +1,18 @@
+import type { Core } from './core/core.ts'
 import { lastPosition } from './core/entry.ts'
+import { holders } from './core/view.ts'
 import type { WireMessage } from './wire/messages.ts'
+
+/** What keeps a node from being ready, for people. `minConsensus`: as its options say, null if they do not. */
+export function describeWaiting (core: Core | null, minConsensus: number | null): string {
+  if (core === null) return 'it is still opening'
+  const { view, known } = core
+  if (known?.members.includes(core.self) === false && core.joining === null) return 'it was removed, and stays until enough of the others go on without it'
+  if (view !== null && holders(view).length <= (minConsensus ?? 0)) {
+    return `minConsensus asks for ${minConsensus} peers, and the cluster has ${holders(view).length} members with the data`
+  }
+  return core.agreement.waitingFor
+}
 
 /** A message in a few words, for a person who follows a write through two nodes. */
 export function describe (message: WireMessage): string {

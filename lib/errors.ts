@@ -19,13 +19,15 @@ export const codes = {
   inDoubt: 'LEVEL_IN_DOUBT',
   /** The write was withdrawn before it got a position in the log. */
   withdrawn: 'LEVEL_WITHDRAWN',
+  /** The log has another write under the same idempotencyKey. */
+  keyReused: 'LEVEL_KEY_REUSED',
   /** The last record of the log is incomplete. */
   logTorn: 'LEVEL_LOG_TORN',
   /** A record of the log or of the replicator's own state fails its checksum or is missing. */
   logCorrupt: 'LEVEL_LOG_CORRUPT',
   /** The reserved key space was written by a newer version of this package. */
   logFormat: 'LEVEL_LOG_FORMAT',
-  /** The store refused an append or an apply: this node has stopped taking part. */
+  /** The database could not be opened, or the store or the file system refused a write or a read: this node has stopped taking part. */
   storeFailed: 'LEVEL_STORE_FAILED',
   /** An invariant is broken: a bug in this package. This node has stopped taking part. */
   internal: 'LEVEL_INTERNAL',
@@ -39,6 +41,8 @@ export const codes = {
   notMember: 'LEVEL_NOT_MEMBER',
   /** The peer speaks no version of the protocol that we speak. */
   version: 'LEVEL_PROTOCOL_VERSION',
+  /** The peer did not show that it has the secret of this node, or only one of the two has a secret. */
+  unauthorized: 'LEVEL_UNAUTHORIZED',
   /** The peer sent what the protocol does not allow. */
   protocol: 'LEVEL_PROTOCOL_ERROR',
   /** The connection to a peer was lost. */
@@ -78,15 +82,20 @@ export type Outcome = 'aborted' | 'unknown'
 export interface ReplicatorErrorOptions {
   cause?: unknown
   outcome?: Outcome
-  /** Identifies the write in the cluster: `<origin id>:<number>`. */
+  /** Identifies the write in the cluster: `<origin id>:<number>`. Default where the outcome is `aborted`: `0:0`, a write that was never submitted. */
   transaction?: string
 }
+
+/** Names all writes that were rejected before they were submitted. */
+export const NEVER_SUBMITTED = '0:0'
 
 export class ReplicatorError extends Error {
   readonly code: ErrorCode
   /** Only on errors of writes. */
   declare readonly outcome?: Outcome
-  /** Only on errors of writes that were submitted. */
+  /** Only on the error with which a node stops: the same as `trace()` gave then. Not enumerable, so that it is not printed by accident. */
+  declare readonly trace?: ReadonlyArray<{ readonly at: number, readonly event: string }>
+  /** Only on errors of writes: what `outcome()` takes. */
   declare readonly transaction?: string
 
   constructor (code: ErrorCode, message: string, options: ReplicatorErrorOptions = {}) {
@@ -94,7 +103,8 @@ export class ReplicatorError extends Error {
     this.name = 'ReplicatorError'
     this.code = code
     if (options.outcome !== undefined) this.outcome = options.outcome
-    if (options.transaction !== undefined) this.transaction = options.transaction
+    const transaction = options.transaction ?? (options.outcome === 'aborted' ? NEVER_SUBMITTED : undefined)
+    if (transaction !== undefined) this.transaction = transaction
   }
 }
 

@@ -3,10 +3,12 @@ import type { Input } from './core/effects.ts'
 import type { MemberId } from './core/entry.ts'
 import type { Message } from './core/messages.ts'
 import type { View } from './core/view.ts'
+import { majority } from './core/view.ts'
 import type { Environment } from './env.ts'
 import type { ErrorCode, ReplicatorError } from './errors.ts'
 import { codes } from './errors.ts'
 import { readFrame } from './inbox.ts'
+import { fixedLimits } from './limits.ts'
 import { Discovery } from './net/discovery.ts'
 import type { Address, Identity, Network, NetworkHandler, Session } from './net/network.ts'
 import { Outbox } from './net/outbox.ts'
@@ -16,6 +18,7 @@ import { sameAddress } from './options.ts'
 import { distinct, PeerBook } from './peer-book.ts'
 import { Sightings } from './sightings.ts'
 import type { Sighting } from './store/layout.ts'
+import type { Trace } from './trace.ts'
 import { WireError } from './wire/bytes.ts'
 import { isAddress } from './wire/handshake.ts'
 import type { AddressesMessage, WireMessage } from './wire/messages.ts'
@@ -23,7 +26,7 @@ import type { AddressesMessage, WireMessage } from './wire/messages.ts'
 const debug = createDebug('quorum-level:node')
 
 /** As many sessions as a cluster can have other members. Beyond, only members get one. */
-const SESSIONS_MAX = 63
+const SESSIONS_MAX = fixedLimits.sessions.value
 
 /** What the links of a node tell it. */
 export interface LinkEvents {
@@ -35,7 +38,7 @@ export interface LinkEvents {
   onReconnect (address: Address): void
   onFail (address: Address): void
   onError (error: Error): void
-  /** A peer refuses this node. */
+  /** A member refuses this node. */
   onRefused (code: ErrorCode): void
   /** What to keep in mind of a peer; null if nothing more. */
   onSighting (peer: MemberId, sighting: Sighting | null): void
@@ -62,8 +65,19 @@ export interface LinkOwner {
   readonly known: View | null
 }
 
-interface Link {
+/** A connection, and what went over it. */
+export interface Traffic {
   readonly session: Session
+  /** Since when it is there, by the wall clock. */
+  readonly since: number
+  /** When the last frame came, by this node's clock. */
+  heard: number
+  /** Of frames, as they are without what carries them. */
+  bytesIn: number
+  bytesOut: number
+}
+
+interface Link extends Traffic {
   readonly outbox: Outbox
   /** Where the peer is, once that is known: then, and only then, its coming and going are events. */
   address: Address | null
@@ -75,6 +89,8 @@ interface Link {
  */
 export class Links implements NetworkHandler {
   readonly #network: Network
+  readonly #env: Environment
+  readonly #trace: Trace | null
   readonly #owner: LinkOwner
   readonly #events: LinkEvents
   readonly #links = new Map<MemberId, Link>()
@@ -89,9 +105,11 @@ export class Links implements NetworkHandler {
 
   constructor (
     network: Network, { address, cluster, discovery }: Pick<Settings, 'address' | 'cluster' | 'discovery'>, env: Environment,
-    resolver: Resolver, owner: LinkOwner, events: LinkEvents
+    resolver: Resolver, owner: LinkOwner, events: LinkEvents, trace: Trace | null = null
   ) {
     this.#network = network
+    this.#env = env
+    this.#trace = trace
     this.#address = address
     this.#cluster = cluster
     this.#owner = owner
@@ -123,6 +141,11 @@ export class Links implements NetworkHandler {
     return [...this.#links.values()].map(({ session }) => session)
   }
 
+  get traffic (): Array<Traffic & { heardMs: number }> {
+    const now = this.#env.now()
+    return [...this.#links.values()].map(link => ({ ...link, heardMs: Math.round(now - link.heard) }))
+  }
+
   /** The configured addresses behind which nobody is connected, with what went wrong there last. */
   get missing (): string[] {
     return this.#book.missing(this.#owner.id, id => this.#links.has(id))
@@ -131,6 +154,17 @@ export class Links implements NetworkHandler {
   /** How many of the configured peers are there, or may yet come; and how many have failed for good. */
   get reachable (): { reachable: number, failed: number } {
     return this.#book.reachable(this.#owner.id, id => this.#links.has(id))
+  }
+
+  /** Peers without which nothing commits have failed for good. */
+  isHopeless (minConsensus: number): boolean {
+    const { reachable, failed } = this.reachable
+    const { known } = this.#owner
+    if (failed === 0) return false
+    if (known === null) return true
+    // Members whose addresses are not configured here may be anywhere.
+    const others = Math.max(reachable, known.members.length - 1 - failed)
+    return others < minConsensus || others + 1 < majority(known.members)
   }
 
   send (to: MemberId, message: Message): void {
@@ -174,12 +208,20 @@ export class Links implements NetworkHandler {
 
   onRefused (peer: Identity, code: ErrorCode): void {
     debug('refused by %s: %s', peer.id.slice(0, 8), code)
-    this.#events.onRefused(code)
+    // A stranger may say anything: only members have seen this node before.
+    if (this.#owner.known?.members.includes(peer.id) === true) this.#events.onRefused(code)
   }
 
   onSession (session: Session): void {
-    const link: Link = { session, outbox: new Outbox(session), address: null }
+    const { peer, address, outbound } = session
+    const send = (body: Uint8Array): boolean => {
+      link.bytesOut += body.length
+      return session.send(body)
+    }
+    const outbox = new Outbox({ peer, address, outbound, send, close: reason => { session.close(reason) } })
+    const link: Link = { session, outbox, address: null, since: this.#env.wall(), heard: this.#env.now(), bytesIn: 0, bytesOut: 0 }
     this.#links.set(session.peer.id, link)
+    this.#trace?.record('up', { peer: peer.id, name: peer.name, start: peer.start, address: peer.address ?? address, outbound })
     this.#book.onConnected(session.peer.id, session.peer.address)
     this.#keepAddresses()
     this.#tellConnect(link)
@@ -188,7 +230,10 @@ export class Links implements NetworkHandler {
   }
 
   onFrame (session: Session, body: Uint8Array): void {
-    if (!this.#isLive(session)) return
+    const link = this.#links.get(session.peer.id)
+    if (link?.session !== session) return
+    link.bytesIn += body.length
+    link.heard = this.#env.now()
     let messages: WireMessage[]
     try {
       messages = readFrame(body)
@@ -214,6 +259,7 @@ export class Links implements NetworkHandler {
     if (link?.session !== session) return
     this.#links.delete(session.peer.id)
     debug('lost %s: %s', session.peer.id.slice(0, 8), error.message)
+    this.#trace?.record('down', { peer: session.peer.id, code: error.code, message: error.message })
     this.#events.onInput({ type: 'down', peer: session.peer.id })
     if (link.address !== null) this.#events.onDisconnect(link.address)
   }
@@ -230,6 +276,7 @@ export class Links implements NetworkHandler {
   }
 
   onFail (address: Address): void {
+    this.#trace?.record('fail', { address })
     const { known } = this.#owner
     this.#book.fail(address, id => known?.members.includes(id) === false)
     this.#keepAddresses()

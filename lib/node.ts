@@ -3,11 +3,11 @@ import type { Progress } from './core/catch-up.ts'
 import { Core } from './core/core.ts'
 import type { Effect, Input } from './core/effects.ts'
 import type { Group, MemberId } from './core/entry.ts'
+import { HEARTBEAT_MS } from './core/heartbeats.ts'
 import type { LeaseState } from './core/heartbeats.ts'
 import type { SubmissionKind } from './core/messages.ts'
 import type { View } from './core/view.ts'
-import { holders, majority } from './core/view.ts'
-import { describe } from './describe.ts'
+import { describe, describeWaiting } from './describe.ts'
 import { Callers } from './callers.ts'
 import { coreConfig } from './core-config.ts'
 import { deniedError, reachedError, removedError, witnessError } from './changes.ts'
@@ -15,50 +15,50 @@ import { Changes } from './changes.ts'
 import type { Environment, Timer } from './env.ts'
 import type { ErrorCode } from './errors.ts'
 import { codes, ReplicatorError } from './errors.ts'
-import type { LinkEvents, LinkOwner } from './links.ts'
+import type { LinkOwner } from './links.ts'
+import { fixedLimits } from './limits.ts'
 import { Links } from './links.ts'
 import type { Address, Network, Session } from './net/network.ts'
 import type { Resolver } from './net/resolver.ts'
 import { systemResolver } from './net/resolver.ts'
+import type { NodeEvents } from './node-events.ts'
 import type { Settings } from './options.ts'
-import { WRITE_BYTES_LIMIT } from './options.ts'
-import { Applier } from './store/apply.ts'
+import type { WriteOutcome } from './outcomes.ts'
+import { Outcomes } from './outcomes.ts'
+import { Applier, reapply } from './store/apply.ts'
 import { readChunk, restore, verificationDigest } from './store/copy.ts'
-import { foundingData } from './store/founding-data.ts'
 import type { ByteRange } from './store/gate.ts'
 import { rangeFilter } from './store/keys.ts'
-import { LogWriter, readLog } from './store/log-writer.ts'
+import type { FileLog } from './store/file-log.ts'
+import type { Files } from './store/files.ts'
+import { fileLog, openLog } from './store/open-log.ts'
+import type { LogMedium } from './store/log-medium.ts'
+import { LogWriter } from './store/log-writer.ts'
 import { NoteWriter } from './store/note-writer.ts'
 import { intactBatch, recover, staleBatch, startBatch } from './store/recovery.ts'
 import type { Store } from './store/store.ts'
 import { Reads } from './reads.ts'
+import { seed } from './seeding.ts'
 import { staleIdentityError } from './sightings.ts'
+import type { Trace } from './trace.ts'
+import type { DiskPace } from './tracer.ts'
+import { Tracer } from './tracer.ts'
+import { damageError, neglectError, storeError } from './store-error.ts'
 import { WireError } from './wire/bytes.ts'
 import { toHex } from './wire/hex.ts'
 import { HISTORY_MAX, nonceBytes } from './wire/identity.ts'
 import type { Operation } from './wire/operations.ts'
-import { decodeOperations, encodeOperations } from './wire/operations.ts'
+import { decodeOperations } from './wire/operations.ts'
 
 const debug = createDebug('quorum-level:node')
 const debugWrite = createDebug('quorum-level:write')
 
 const TICK_MS = 50
-const LOAD_BYTES = 1024 * 1024
-const CHUNK_BYTES = 1024 * 1024
-const UNSYNCED_BYTES = 4 * 1024 * 1024
-
-/** What a node tells its replicator. */
-export interface NodeEvents extends Omit<LinkEvents, 'onInput' | 'onOutput' | 'onRefused' | 'onSighting' | 'onAddresses'> {
-  onReady (): void
-  onNotReady (): void
-  /** A view is known, or installed, that was not before. */
-  onView (view: View): void
-  onSync (progress: Progress): void
-  /** This node has stopped taking part. */
-  onFailed (error: ReplicatorError): void
-  /** The database is closing, or closed. */
-  isClosing (): boolean
-}
+/** While nobody waits for anything. */
+const REST_TICK_MS = HEARTBEAT_MS
+const LOAD_BYTES = fixedLimits.loadBytes.value
+const CHUNK_BYTES = fixedLimits.chunkBytes.value
+const UNSYNCED_BYTES = fixedLimits.unsyncedBytes.value
 
 /**
  * One run of a node, from the opening of its store to the closing: executes what the core asks for, on the store and
@@ -66,12 +66,15 @@ export interface NodeEvents extends Omit<LinkEvents, 'onInput' | 'onOutput' | 'o
  */
 export class Node implements LinkOwner {
   readonly #store: Store
+  readonly #files: (() => Promise<Files>) | null
   readonly #network: Network
   readonly #settings: Settings
   readonly #env: Environment
   readonly #events: NodeEvents
 
   #core: Core | null = null
+  #fileLog: FileLog | null = null
+  #log: LogMedium | null = null
   #writer: LogWriter | null = null
   #applier: Applier | null = null
   #id = ''
@@ -82,10 +85,14 @@ export class Node implements LinkOwner {
   #stopped = false
 
   #starting: Promise<void> = Promise.resolve()
+  #started = false
+  /** What of a start has failed, if it fails, for people. */
+  #starts = 'The log and the state of this node could not be read'
   readonly #inputs: Input[] = []
   #running = false
   #turnScheduled = false
   #timer: Timer | null = null
+  #ticksSlowly = false
   #applying: Promise<void> = Promise.resolve()
   readonly #reading = new Set<Promise<void>>()
   #seeding: Promise<void> | null = null
@@ -93,8 +100,10 @@ export class Node implements LinkOwner {
 
   readonly #links: Links
   readonly #notes: NoteWriter
-  readonly #callers = new Callers()
+  readonly #tracer: Tracer
+  readonly #callers = new Callers(error => { this.#tracer.onRejected(error) })
   readonly #reads: Reads
+  readonly #outcomes: Outcomes
   #drained: Array<() => void> = []
   #abandoned = false
   #wasReady = false
@@ -104,14 +113,18 @@ export class Node implements LinkOwner {
   /** The next start can rely on the log, whatever happens. */
   #markedIntact = false
 
-  constructor (store: Store, network: Network, settings: Settings, env: Environment, events: NodeEvents, resolver: Resolver = systemResolver) {
+  /** `files`: where a log can be that is not in the store; null if nowhere. */
+  constructor (store: Store, files: (() => Promise<Files>) | null, network: Network, settings: Settings, env: Environment, trace: Trace, events: NodeEvents, resolver: Resolver = systemResolver) {
     this.#store = store
+    this.#files = files
     this.#network = network
     this.#settings = settings
     this.#env = env
     this.#events = events
+    this.#tracer = new Tracer(trace)
     this.#reads = new Reads(env, settings.readTimeoutMs, () => this.#core)
-    this.#notes = new NoteWriter(store, error => { if (!events.isClosing()) events.onError(storeError('A note could not be written', error)) })
+    this.#outcomes = new Outcomes(env, settings.readTimeoutMs, () => this.#core, input => { this.#input(input) })
+    this.#notes = new NoteWriter(store, error => { this.#fail(storeError('A note on other nodes could not be written to the store', error)) })
     this.#links = new Links(network, settings, env, resolver, this, {
       ...events,
       onRefused: code => { if (code === codes.staleIdentity) this.#onStale() },
@@ -123,7 +136,7 @@ export class Node implements LinkOwner {
         events.onFail(address)
         if (this.#hopeless) this.#input({ type: 'unreachable' })
       }
-    })
+    }, trace)
     this.changes = new Changes(this, env, 3 * settings.writeTimeoutMs, input => { this.#input(input) })
     for (const peer of settings.peers) this.#links.addConfigured(peer, false)
   }
@@ -133,13 +146,15 @@ export class Node implements LinkOwner {
   /** Recovers from disk and starts to connect. If the disk is not as it should be, changes nothing and fails. */
   run (): Promise<void> {
     this.#starting = this.#recover().catch((error: unknown) => {
-      this.#fail(error instanceof ReplicatorError ? error : storeError('The log could not be read', error))
-    })
+      this.#fail(error instanceof ReplicatorError ? error : storeError(this.#starts, error))
+    }).then(() => { this.#started = true })
     return this.#starting
   }
 
   async #recover (): Promise<void> {
-    const { identity, recovered, stale, ...memory } = await recover(this.#store)
+    const { logBytesMax, log: place } = this.#settings
+    const files = this.#fileLog = this.#files === null ? null : fileLog(await this.#files(), logBytesMax, this.#env)
+    const { identity, recovered, stale, applied, again, inFiles, ...memory } = await recover(this.#store, files)
     if (this.#stopping) return
     if (stale) throw staleIdentityError()
     const isMember = identity !== null && recovered.view?.members.includes(identity.id) === true
@@ -151,21 +166,30 @@ export class Node implements LinkOwner {
     this.#history = [toHex(this.#env.randomBytes(nonceBytes)), ...identity?.history ?? []].slice(0, HISTORY_MAX)
     // Synced, so that all that the store recovered is durable before this node tells anybody of it.
     const sync = this.#settings.durability === 'disk'
+    const unsyncedMax = Math.min(UNSYNCED_BYTES, logBytesMax / 4)
+    this.#starts = 'What this node has applied could not be made durable'
+    if (applied.durable < applied.position) await reapply(this.#store, again, applied)
+    if (this.#stopping) return
+    this.#starts = 'The start of this node could not be noted in the store'
     // As long as everything is synced, a crash takes nothing.
     await this.#store.batch(startBatch({ id: this.#id, start: this.#start, history: this.#history }, sync && recovered.intact), { sync: true })
+    const isWanted = sync && place === 'files' && !this.isWitness
+    this.#starts = 'The log could not be prepared, or moved to where it is to be'
+    this.#log = await openLog(this.#store, { log: files, isThere: inFiles, isWanted, base: recovered.base }, this.#env)
     if (this.#stopping) return
     this.#markedIntact = sync && recovered.intact
 
     const config = coreConfig(this.#settings, { id: this.#id, start: this.#start, freshCluster: toHex(this.#env.randomBytes(16)) })
-    this.#applier = new Applier(this.#store, sync, recovered.applied)
+    this.#applier = new Applier(this.#store, sync, unsyncedMax, { ...applied, durable: applied.position }, error => { this.#fail(storeError('The store could not be flushed', error)) })
     this.#writer = new LogWriter(
-      this.#store, this.#applier, sync, Math.min(UNSYNCED_BYTES, this.#settings.logBytesMax / 4),
+      this.#store, this.#log, this.#applier, sync, unsyncedMax,
       (id, applied) => { this.#input({ type: 'persisted', id, applied }) },
-      error => { this.#fail(storeError('The log could not be written', error)) }
+      error => { this.#fail(storeError('An append to the log, or a record of the state, could not be written', error)) }
     )
     this.#core = new Core(config, recovered, this.#settings.peers.length, this.#env.now(), this.#env.wall())
     // What is known from before is no news.
     this.#wasView = this.#core.known
+    this.#tracer.onStart(this.#core, this.label)
     debug('%s start %d: epoch %d, applied %d, end %d', this.label, this.#start, this.#core.view?.epoch ?? 0, this.#core.applied, this.#core.end)
 
     this.#links.start(memory)
@@ -195,7 +219,7 @@ export class Node implements LinkOwner {
 
   /** What an earlier run without syncs may have lost is there again. */
   #applyIntact (): void {
-    this.#read(this.#store.batch(intactBatch(), { sync: true }), () => {})
+    this.#read('A record of the state could not be written', this.#store.batch(intactBatch(), { sync: true }), () => {})
   }
 
   /** The next start may rely on the log, however it was written: all of it is durable, and nothing follows. */
@@ -204,13 +228,14 @@ export class Node implements LinkOwner {
     try {
       await this.#store.batch(intactBatch(), { sync: true })
     } catch (error) {
-      this.#events.onError(storeError('A clean stop could not be recorded', error))
+      this.#events.onError(neglectError('That this node has stopped in order could not be noted', error))
     }
   }
 
   async #end (why: 'closed' | 'failed'): Promise<void> {
     this.#stopping = true
     this.#stopped = true
+    this.#tracer.onStop(why)
     this.#input({ type: 'stop', why })
     // Its last word, that it stops: so nobody waits for it.
     this.#links.flush()
@@ -221,11 +246,13 @@ export class Node implements LinkOwner {
     this.#links.stop()
 
     this.#reads.rejectAll(() => this.#failure ?? closedError())
+    this.#outcomes.rejectAll(this.#failure ?? closedError())
     this.changes.rejectAll(this.#failure ?? closedError())
     await this.#network.close()
     await this.#writer?.stop()
     await Promise.all([this.#applying, this.#seeding, this.#notes.stop(), ...this.#reading])
-    if (this.#failure === null && !this.#abandoned) await this.#applier?.flush().catch((error: unknown) => { this.#events.onError(storeError('What was applied last could not be synced', error)) })
+    if (this.#failure === null && !this.#abandoned) await this.#applier?.stop(this.#log as LogMedium).catch((error: unknown) => { this.#events.onError(neglectError('What was applied last could not be synced, and will be applied again', error)) })
+    await this.#fileLog?.close().catch((error: unknown) => { this.#events.onError(neglectError('The files of the log could not be closed', error)) })
   }
 
   #fail (error: ReplicatorError): void {
@@ -236,6 +263,7 @@ export class Node implements LinkOwner {
       return this.#drain()
     }
     this.#failure = error
+    this.#tracer.onFailed(error)
     debug('%s failed: %s', this.label, this.#failure.message)
     if (!this.#stopping) this.#events.onFailed(this.#failure)
     void this.#end('failed')
@@ -244,13 +272,16 @@ export class Node implements LinkOwner {
   /** A peer has seen more of this node than this node knows itself. */
   #onStale (): void {
     if (this.#stopping || this.#failure !== null) return
-    this.#read(this.#store.batch(staleBatch(), { sync: true }), () => {})
+    this.#read('A record of the state could not be written', this.#store.batch(staleBatch(), { sync: true }), () => {})
     this.#fail(staleIdentityError())
   }
 
   // What the replicator asks.
 
   get id (): string { return this.#id }
+  get starting (): Promise<void> { return this.#starting }
+  /** What could be recovered from the disk is. */
+  get started (): boolean { return this.#started }
   get failure (): ReplicatorError | null { return this.#failure }
   get core (): Core | null { return this.#core }
   get start (): number { return this.#start }
@@ -260,12 +291,19 @@ export class Node implements LinkOwner {
   get known (): View | null { return this.#core?.known ?? null }
   get cluster (): string { return this.#core?.cluster ?? '' }
   get sessions (): Session[] { return this.#links.sessions }
+  get traffic (): Links['traffic'] { return this.#links.traffic }
   get label (): string { return this.#settings.name === '' ? this.#id.slice(0, 8) : this.#settings.name }
   get stopping (): boolean { return this.#stopping }
   /** Nothing is decided here any more. */
   get stopped (): boolean { return this.#stopped }
   /** Writes called here that are not settled. */
   get waiting (): number { return this.#callers.size }
+  get waitingBytes (): number { return this.#callers.bytes }
+  get waitingReads (): number { return this.#reads.size }
+  get settled (): Callers['settled'] { return this.#callers.settled }
+  get disk (): DiskPace { return this.#tracer.disk(this.#env.now()) }
+  /** Where the log is; null until that is known. */
+  get logPlace (): 'files' | 'store' | null { return this.#log === null ? null : this.#log.atomic ? 'store' : 'files' }
   get ready (): boolean { return this.#core?.ready === true && !this.#stopping }
 
   /** Any read may be served at once. */
@@ -273,25 +311,28 @@ export class Node implements LinkOwner {
     return this.#core !== null && this.#core.pending.empty && this.readable
   }
 
-  get readable (): boolean {
-    return this.#core?.readable(this.#env.now(), this.#env.wall()) === true
-  }
-
-  get lease (): LeaseState {
-    return this.#core?.lease(this.#env.now(), this.#env.wall()) ?? 'none'
-  }
+  get readable (): boolean { return this.#core?.readable(this.#env.now(), this.#env.wall()) === true }
+  get lease (): LeaseState { return this.#core?.lease(this.#env.now(), this.#env.wall()) ?? 'none' }
 
   /** False while the data are half of a copy. */
   get complete (): boolean {
     return this.#core === null || (this.#core.complete && !this.#core.mustCopy)
   }
 
-  get isWitness (): boolean {
-    return this.#settings.role === 'witness'
+  get isWitness (): boolean { return this.#settings.role === 'witness' }
+
+  write (body: Uint8Array, key: string): Promise<void> {
+    return this.#submit({ body, operations: decodeOperations(body), kind: 'write', key }, false)
   }
 
-  write (body: Uint8Array): Promise<void> {
-    return this.#submit({ body, operations: decodeOperations(body), kind: 'write' }, false)
+  /** What became of a write: after all that was acknowledged anywhere before is applied here. */
+  async outcome (origin: number, number: number): Promise<WriteOutcome> {
+    // Skips, too, which touch no key.
+    await this.#waitFor(core => core.end)
+    if (this.#failure !== null || this.#stopped) throw this.#failure ?? closedError()
+    const outcome = this.#outcomes.ask(origin, number)
+    this.#armTimer()
+    return await outcome
   }
 
   waitForKeys (keys: readonly Uint8Array[]): Promise<void> | null {
@@ -322,16 +363,19 @@ export class Node implements LinkOwner {
   }
 
   #step (core: Core, input: Input): void {
+    const now = this.#env.now()
+    this.#tracer.onInput(input, now)
     try {
-      for (const effect of core.step(input, this.#env.now(), this.#env.wall())) this.#execute(effect)
+      for (const effect of core.step(input, now, this.#env.wall())) this.#execute(effect)
     } catch (error) {
       // Whatever it is, the core is not in a state that anybody has thought of.
       if (input.type === 'stop') this.#callers.rejectAll('unknown', 'failed', this.#failure)
-      this.#fail(new ReplicatorError(codes.internal, `A bug in quorum-level: ${String(error)}. This node has stopped taking part.`, { cause: error }))
+      this.#fail(new ReplicatorError(codes.internal, `A bug in quorum-level: ${String(error)}. This node has stopped taking part. Please report it, with the cause and the trace of this error, and restart the process`, { cause: error }))
     }
   }
 
   #execute (effect: Effect): void {
+    this.#tracer.onEffect(effect)
     switch (effect.type) {
       case 'persist':
         this.#writer?.add(effect.id, effect.persist)
@@ -342,10 +386,9 @@ export class Node implements LinkOwner {
         break
       case 'apply':
         debugWrite('%s applies up to %d', this.label, effect.through)
-        // Half a copy is made of what its source says now; it must not go back.
-        this.#applying = (this.#applier as Applier).apply(effect, !this.complete).then(
+        this.#applying = (this.#applier as Applier).apply(effect).then(
           () => { this.#input({ type: 'applied', through: effect.through }) },
-          (error: unknown) => { this.#fail(storeError('Committed entries could not be applied', error)) })
+          (error: unknown) => { this.#fail(storeError('Committed writes could not be applied to the data', error)) })
         break
       case 'restore':
         this.#applying = restore(this.#store, effect).then(
@@ -359,13 +402,13 @@ export class Node implements LinkOwner {
         this.#load(effect.to, effect.from)
         break
       case 'chunk':
-        this.#read(readChunk(this.#store, effect.after, CHUNK_BYTES), chunk => { this.#input({ type: 'chunk', to: effect.to, after: effect.after, ...chunk }) })
+        this.#read('The data could not be read for a copy', readChunk(this.#store, effect.after, CHUNK_BYTES), chunk => { this.#input({ type: 'chunk', to: effect.to, after: effect.after, ...chunk }) })
         break
       case 'digest':
-        this.#read(verificationDigest(this.#store), digest => { this.#input({ type: 'digested', position: effect.position, digest }) })
+        this.#read('The data could not be read to compare them', verificationDigest(this.#store), digest => { this.#input({ type: 'digested', position: effect.position, digest }) })
         break
       case 'diverged':
-        this.#fail(new ReplicatorError(codes.diverged, `At position ${effect.position}, the data of this node differ from those of ${effect.peer}. It has stopped taking part: its database should be deleted.`))
+        this.#fail(new ReplicatorError(codes.diverged, `At position ${effect.position}, the data of this node differ from those of ${effect.peer}. It has stopped taking part. Compare digest() on the other members: if these agree, delete the database of this node, and replace it`))
         break
       case 'disconnect':
         debug('%s disconnects %s, which %s', this.label, effect.peer.slice(0, 8), effect.reason)
@@ -394,14 +437,12 @@ export class Node implements LinkOwner {
   }
 
   #load (to: MemberId, from: number): void {
-    this.#read(readLog(this.#store, from, LOAD_BYTES), (groups: Group[]) => { this.#input({ type: 'loaded', to, from, groups }) })
+    this.#read('The log could not be read for another node', (this.#log as LogMedium).read(from, LOAD_BYTES), (groups: Group[]) => { this.#input({ type: 'loaded', to, from, groups }) })
   }
 
-  #read<T> (result: Promise<T>, then: (result: T) => void): void {
+  #read<T> (what: string, result: Promise<T>, then: (result: T) => void): void {
     const reading = result.then(then, (error: unknown) => {
-      this.#fail(error instanceof WireError
-        ? new ReplicatorError(codes.logCorrupt, `The log is damaged: ${error.message}`, { cause: error })
-        : storeError('The store could not be read', error))
+      this.#fail(error instanceof WireError ? damageError(error) : storeError(what, error))
     }).finally(() => { this.#reading.delete(reading) })
     this.#reading.add(reading)
   }
@@ -423,6 +464,7 @@ export class Node implements LinkOwner {
     if (core === null) return
 
     this.#reads.onChange()
+    this.#outcomes.onChange()
     if (core.intact && !this.#markedIntact && this.#settings.durability === 'disk') {
       this.#markedIntact = true
       this.#applyIntact()
@@ -436,6 +478,7 @@ export class Node implements LinkOwner {
     if (progress !== null && JSON.stringify(progress) !== JSON.stringify(this.#progress)) this.#events.onSync(progress)
     this.#progress = progress
     const { ready } = this
+    this.#tracer.observe(core, ready)
     if (ready !== this.#wasReady) {
       this.#wasReady = ready
       debug('%s is %s in epoch %d%s', this.label, ready ? 'ready' : 'not ready', core.view?.epoch ?? 0, core.leads ? ' as coordinator' : '')
@@ -459,47 +502,51 @@ export class Node implements LinkOwner {
 
   /** Ticks only while somebody waits, or is there to be heard or missed: a node that is alone shall let its process end. */
   #armTimer (): void {
-    if (this.#timer !== null || this.#failure !== null || this.#stopped) return
+    const rests = this.#rests
+    if ((this.#timer !== null && (rests || !this.#ticksSlowly)) || this.#failure !== null || this.#stopped) return
     // What it may decide by itself, it may have to wait for.
     const isAlone = this.#links.sessions.length === 0 && (!this.ready || (this.lease === 'free' && this.#core?.applied === this.#core?.end))
-    if (isAlone && this.#callers.size + this.#reads.size === 0) return
+    if (isAlone && this.#callers.size + this.#reads.size + this.#outcomes.size === 0) return
+    this.#timer?.cancel()
+    this.#ticksSlowly = rests
+    const delayMs = rests ? Math.max(TICK_MS, Math.min(REST_TICK_MS, this.#settings.failureTimeoutMs / 4)) : TICK_MS
+    const dueAt = this.#env.now() + delayMs
     this.#timer = this.#env.setTimer(() => {
       this.#timer = null
-      this.#reads.onTick(this.#env.now(), this.waitingFor)
+      const now = this.#env.now()
+      this.#tracer.onTick(this.lease, now, now - dueAt)
+      this.#reads.onTick(now, this.waitingFor)
+      this.#outcomes.onTick(now)
       if (this.#core !== null) this.#input({ type: 'tick' })
       this.#armTimer()
-    }, TICK_MS)
+    }, delayMs)
+  }
+
+  /** All that this node has to do is to tell the others that it is there. */
+  get #rests (): boolean {
+    return this.ready && this.#isAtRest && this.#reads.size + this.#outcomes.size === 0 && this.#core?.progress === null
   }
 
   /** What keeps this node from being ready, for people. */
   get waitingFor (): string {
+    if (this.#failure !== null) return this.#failure.message
     const missing = this.#links.missing
-    const reason = this.#reason
+    const reason = describeWaiting(this.#core, this.#settings.minConsensus)
     return reason === '' || missing.length === 0 ? reason : `${reason}: ${missing.join(', ')}`
-  }
-
-  get #reason (): string {
-    const core = this.#core
-    if (core === null) return 'it is still opening'
-    if (core.known?.members.includes(this.#id) === false && core.joining === null) return 'it was removed, and stays until enough of the others go on without it'
-    if (core.view !== null && holders(core.view).length <= (this.#settings.minConsensus ?? 0)) {
-      return `minConsensus asks for ${this.#settings.minConsensus} peers, and the cluster has ${holders(core.view).length} members with the data`
-    }
-    return core.agreement.waitingFor
   }
 
   // Writes.
 
-  #submit (write: { body: Uint8Array, operations: readonly Operation[], kind: SubmissionKind }, seed: boolean): Promise<void> {
+  #submit (write: { body: Uint8Array, operations: readonly Operation[], kind: SubmissionKind, key?: string }, seed: boolean): Promise<void> {
     const refuse = (code: ErrorCode, message: string): Promise<never> =>
-      Promise.reject(new ReplicatorError(code, message, { outcome: 'aborted' }))
+      this.#callers.refuse(new ReplicatorError(code, message, { outcome: 'aborted' }))
 
     if (this.#failure !== null) return refuse(this.#failure.code, this.#failure.message)
     if (this.#stopping || this.changes.leaving) return refuse(codes.closed, this.#stopping ? 'The replicator is closed: it takes no writes' : 'The replicator is leaving its cluster: it takes no writes')
-    if (this.isWitness) return Promise.reject(witnessError('aborted'))
+    if (this.isWitness) return this.#callers.refuse(witnessError('aborted'))
     const bytes = write.body.length
     if (!seed && (this.#callers.size >= this.#settings.queueMax || (this.#callers.size > 0 && this.#callers.bytes + bytes > this.#settings.queueBytesMax))) {
-      return refuse(codes.queueFull, `${this.#callers.size} writes (${this.#callers.bytes} bytes) are waiting already`)
+      return refuse(codes.queueFull, `The queue of this node is full: ${this.#callers.size} writes (${this.#callers.bytes} bytes) are waiting already. Wait for earlier writes before making more (queueMax, queueBytesMax)`)
     }
     if (!seed && this.#hopeless) return refuse(codes.unreachable, `Peers without which no write can commit have failed: ${this.#links.missing.join(', ')}`)
 
@@ -513,12 +560,7 @@ export class Node implements LinkOwner {
   async #seed (): Promise<void> {
     debug('%s writes its data into the log', this.label)
     try {
-      for await (const operations of foundingData(this.#store)) {
-        const body = encodeOperations(operations)
-        if (body.length > WRITE_BYTES_LIMIT) throw new ReplicatorError(codes.tooLarge, `The data that this node brings along hold an entry of ${body.length} bytes: more than the ${WRITE_BYTES_LIMIT} that can be replicated`)
-        await this.#submit({ body, operations, kind: 'seed' }, true)
-      }
-      await this.#submit({ body: encodeOperations([]), operations: [], kind: 'seeded' }, true)
+      await seed(this.#store, write => this.#submit(write, true))
     } catch (error) {
       // Stopped: the next start begins anew. Withdrawn: an earlier start had come to the end. Unknown: this node has got a copy
       // of the data, and that holds what it had brought along.
@@ -533,7 +575,7 @@ export class Node implements LinkOwner {
     if (this.#failure !== null) return Promise.reject(this.#failure)
     if (this.isWitness) return Promise.reject(witnessError())
     if (this.#stopping && !this.readable) return Promise.reject(closedError())
-    if (this.#reads.size >= this.#settings.queueMax) return Promise.reject(new ReplicatorError(codes.queueFull, `${this.#reads.size} reads are waiting already`))
+    if (this.#reads.size >= this.#settings.queueMax) return Promise.reject(new ReplicatorError(codes.queueFull, `The queue of this node is full: ${this.#reads.size} reads are waiting already. Wait for earlier reads before making more (queueMax)`))
     const wait = this.#reads.wait(positionOf)
     this.#armTimer()
     return wait
@@ -541,22 +583,10 @@ export class Node implements LinkOwner {
 
   /** Peers without which nothing commits have failed for good. */
   get #hopeless (): boolean {
-    if (this.ready) return false
-    const { reachable, failed } = this.#links.reachable
-    const known = this.#core?.known ?? null
-    if (failed === 0) return false
-    if (known === null) return true
-    // Members whose addresses are not configured here may be anywhere.
-    const others = Math.max(reachable, known.members.length - 1 - failed)
-    return others < (this.#core?.minConsensus ?? 0) || others + 1 < majority(known.members)
+    return !this.ready && this.#links.isHopeless(this.#core?.minConsensus ?? 0)
   }
 }
 
 function closedError (): ReplicatorError {
   return new ReplicatorError(codes.closed, 'The replicator was closed')
-}
-
-function storeError (what: string, cause: unknown): ReplicatorError {
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new ReplicatorError(codes.storeFailed, `${what}: ${reason}. This node has stopped taking part until it is restarted.`, { cause })
 }

@@ -1,10 +1,8 @@
 import type { Duplex } from 'node:stream'
 import { codes, ReplicatorError } from './errors.ts'
+import { fixedLimits, optionLimits } from './limits.ts'
 import type { PeerName } from './net/discovery.ts'
 import type { Address } from './net/network.ts'
-
-/** No write is larger, whatever the options say: it has to fit into a frame. */
-export const WRITE_BYTES_LIMIT = 24 * 2 ** 20
 
 /** Dials a peer: like `net.connect(port, host)`. May return a promise. The stream need not emit `connect`. */
 export type Transport = (port: number, host: string) => Duplex | Promise<Duplex>
@@ -34,6 +32,11 @@ export interface ReplicatorOptions {
   /** Replaces plain TCP on the dialling side. */
   transport?: Transport | undefined
   /**
+   * What all nodes of the cluster share, at least 16 bytes (a string counts in UTF-8), random ones: whoever does not show that it has
+   * it gets no connection. Default: none, and whoever can connect can join.
+   */
+  secret?: string | Uint8Array | undefined
+  /**
    * `'disk'` (default): a write is on stable storage on every live member when its promise resolves. `'memory'`: it is
    * with the operating system of every live member; that survives killed processes, but not a power cut.
    */
@@ -57,11 +60,20 @@ export interface ReplicatorOptions {
   writeBytesMax?: number | undefined
   /** The largest key, in bytes. Default 64 KiB. */
   keyBytesMax?: number | undefined
+  /** The largest value, in bytes. Default: as large as a write. */
+  valueBytesMax?: number | undefined
   /**
    * How many bytes of the log are kept for members that are away, from 64 KiB. Beyond, a member gets a copy of the data when it
    * returns. Default 256 MiB.
    */
   logBytesMax?: number | undefined
+  /**
+   * `'files'` (default): where the database is a directory (it has a `location`, like those of classic-level) and `durability` is
+   * `'disk'`, the log is in files in it, which is faster. `'store'`: it is in the database itself. It is moved when that changes.
+   */
+  log?: 'files' | 'store' | undefined
+  /** How many events are kept in memory for `trace()`, from 0 to 65,536. Default 512. */
+  traceMax?: number | undefined
   /** A name for people, at most 64 characters, which no other member has. Default: none. */
   name?: string | undefined
   /**
@@ -101,6 +113,8 @@ export interface Settings {
   readonly consistency: 'strong' | null
   readonly failAfter: number
   readonly transport: Transport | null
+  /** Null: everybody may connect. */
+  readonly secret: Uint8Array | null
   readonly durability: 'disk' | 'memory'
   readonly reads: 'consistent' | 'local'
   readonly writeTimeoutMs: number
@@ -110,7 +124,10 @@ export interface Settings {
   readonly queueBytesMax: number
   readonly writeBytesMax: number
   readonly keyBytesMax: number
+  readonly valueBytesMax: number
   readonly logBytesMax: number
+  readonly log: 'files' | 'store'
+  readonly traceMax: number
   readonly name: string
   readonly role: 'member' | 'witness'
   /** Empty: any. */
@@ -123,10 +140,14 @@ export interface Settings {
   readonly coordinator: 'auto' | 'fixed'
 }
 
+/** As many as an id: fewer can be found by trying. */
+const SECRET_BYTES_MIN = 16
+
 const known = new Set<string>([
   'host', 'port', 'peers', 'minConsensus', 'consistency', 'failAfter', 'transport', 'durability', 'reads', 'writeTimeoutMs',
-  'readTimeoutMs', 'failureTimeoutMs', 'queueMax', 'queueBytesMax', 'writeBytesMax', 'keyBytesMax', 'logBytesMax', 'name',
-  'role', 'cluster', 'founders', 'overwrite', 'replaces', 'coordinator'
+  'readTimeoutMs', 'failureTimeoutMs', 'queueMax', 'queueBytesMax', 'writeBytesMax', 'keyBytesMax', 'valueBytesMax', 'logBytesMax', 'log', 'traceMax',
+  'name', 'role', 'cluster', 'founders', 'overwrite', 'replaces', 'coordinator',
+  'secret'
 ] satisfies Array<keyof ReplicatorOptions>)
 
 /** Checks options and fills in defaults. Throws a TypeError on a wrong one, a ReplicatorError on one that is not supported yet. */
@@ -137,11 +158,11 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
     if (!known.has(option)) throw new TypeError(`There is no option '${option}'`)
   }
 
-  const { host, port, transport, durability = 'disk', reads = 'consistent', name = '', role = 'member', cluster = '', overwrite = false, replaces = '', coordinator = 'auto' } = options
+  const { host, port, transport, durability = 'disk', reads = 'consistent', log = 'files', name = '', role = 'member', cluster = '', overwrite = false, replaces = '', coordinator = 'auto' } = options
   if (host !== undefined && port === undefined) throw new TypeError("The option 'host' needs the option 'port'")
   const own = port === undefined ? null : readAddress({ host: host ?? 'localhost', port }, '')
   const { peers, discovery } = readPeers(options.peers === undefined ? [] : options.peers, own)
-  const minConsensus = options.minConsensus === undefined ? null : integer('minConsensus', options.minConsensus, 0, 63)
+  const minConsensus = options.minConsensus === undefined ? null : integer('minConsensus', options.minConsensus, 0, fixedLimits.members.value - 1)
   const consistency = readConsistency(options.consistency)
 
   // Later versions shall be able to give it another meaning.
@@ -151,17 +172,22 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
   if (transport !== undefined && typeof transport !== 'function') throw new TypeError("The option 'transport' must be a function")
   oneOf('durability', durability, ['disk', 'memory'])
   oneOf('reads', reads, ['consistent', 'local'])
-  if (typeof name !== 'string' || name.length > 64) throw new TypeError("The option 'name' must be a string of at most 64 characters")
+  oneOf('log', log, ['files', 'store'])
+  if (typeof name !== 'string' || name.length > fixedLimits.nameChars.value) throw new TypeError(`The option 'name' must be a string of at most ${fixedLimits.nameChars.value} characters`)
   oneOf('role', role, ['member', 'witness'])
   oneOf('coordinator', coordinator, ['auto', 'fixed'])
   if (typeof cluster !== 'string' || !/^([0-9a-f]{32})?$/.test(cluster)) throw new TypeError("The option 'cluster' must be 32 hex digits, as stats().cluster gives them")
   if (typeof overwrite !== 'boolean') throw new TypeError("The option 'overwrite' must be a boolean")
-  if (typeof replaces !== 'string' || replaces.length > 64) throw new TypeError("The option 'replaces' must be the name or id of a member")
+  if (typeof replaces !== 'string' || replaces.length > fixedLimits.nameChars.value) throw new TypeError("The option 'replaces' must be the name or id of a member")
 
-  const number = (name: keyof ReplicatorOptions, preset: number, min: number, max: number): number =>
-    integer(name, options[name] === undefined ? preset : options[name] as number, min, max)
+  const number = (name: keyof typeof optionLimits): number => {
+    const { value, min, max } = optionLimits[name]
+    const given = options[name]
+    return integer(name, given === undefined ? value : given, min, max)
+  }
 
-  const founders = options.founders === undefined ? 0 : integer('founders', options.founders, 1, 64)
+  const founders = options.founders === undefined ? 0 : integer('founders', options.founders, 1, fixedLimits.members.value)
+  const writeBytesMax = number('writeBytesMax')
 
   return {
     address: own,
@@ -171,18 +197,22 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
     mayFound: cluster === '' && (discovery.length === 0 || founders > 0),
     minConsensus,
     consistency,
-    failAfter: options.failAfter === Infinity ? Infinity : number('failAfter', 16, 1, 1e9),
+    failAfter: options.failAfter === Infinity ? Infinity : number('failAfter'),
     transport: transport ?? null,
+    secret: readSecret(options.secret),
     durability,
     reads,
-    writeTimeoutMs: number('writeTimeoutMs', 10_000, 1, 2 ** 31 - 1),
-    readTimeoutMs: number('readTimeoutMs', 10_000, 1, 2 ** 31 - 1),
-    failureTimeoutMs: number('failureTimeoutMs', 5_000, 10, 2 ** 28 - 1),
-    queueMax: number('queueMax', 100_000, 1, 1e7),
-    queueBytesMax: number('queueBytesMax', 64 * 2 ** 20, 1, 2 ** 40),
-    writeBytesMax: number('writeBytesMax', 16 * 2 ** 20, 64, WRITE_BYTES_LIMIT),
-    keyBytesMax: number('keyBytesMax', 64 * 2 ** 10, 1, 2 ** 20),
-    logBytesMax: number('logBytesMax', 256 * 2 ** 20, 64 * 2 ** 10, 2 ** 50),
+    writeTimeoutMs: number('writeTimeoutMs'),
+    readTimeoutMs: number('readTimeoutMs'),
+    failureTimeoutMs: number('failureTimeoutMs'),
+    queueMax: number('queueMax'),
+    queueBytesMax: number('queueBytesMax'),
+    writeBytesMax,
+    keyBytesMax: number('keyBytesMax'),
+    valueBytesMax: options.valueBytesMax === undefined ? writeBytesMax : number('valueBytesMax'),
+    logBytesMax: number('logBytesMax'),
+    log,
+    traceMax: number('traceMax'),
     name,
     role,
     cluster,
@@ -197,7 +227,7 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
 export function readAddress (address: unknown, what: string): Address {
   if (typeof address !== 'object' || address === null) throw new TypeError(`A peer must be an object with host and port (${what}host, ${what}port)`)
   const { host, port } = address as { host?: unknown, port?: unknown }
-  if (typeof host !== 'string' || host === '' || host.length > 255) throw new TypeError(`The option '${what}host' must be a non-empty string`)
+  if (typeof host !== 'string' || host === '' || host.length > fixedLimits.hostChars.value) throw new TypeError(`The option '${what}host' must be a non-empty string of at most ${fixedLimits.hostChars.value} characters`)
   return { host, port: integer(`${what}port`, port as number, 1, 65535) }
 }
 
@@ -209,6 +239,15 @@ export function sameAddress (a: Address | null, b: Address | null): boolean {
 export function eventualError (): ReplicatorError {
   return new ReplicatorError(codes.notSupported, "minConsensus 0 with peers will mean eventual consistency, which this version does not have. Say consistency: 'strong' " +
     'for a cluster in which a node takes writes that no peer holds yet, as long as a majority of the members takes part; or set minConsensus to 1 or more.')
+}
+
+function readSecret (secret: unknown): Uint8Array | null {
+  if (secret === undefined) return null
+  const bytes = typeof secret === 'string' ? new TextEncoder().encode(secret) : secret
+  if (!(bytes instanceof Uint8Array) || bytes.length < SECRET_BYTES_MIN) {
+    throw new TypeError(`The option 'secret' must be a string or a Uint8Array of at least ${SECRET_BYTES_MIN} bytes`)
+  }
+  return Uint8Array.from(bytes)
 }
 
 function readConsistency (consistency: unknown): 'strong' | null {
@@ -232,7 +271,7 @@ function readPeers (options: ReadonlyArray<Address | PeerName>, own: Address | n
     // A node among its own peers, or one peer twice, would count for what it is not.
     if (!sameAddress(address, own) && !peers.some(other => sameAddress(other, address))) peers.push(address)
   }
-  if (peers.length + discovery.length > 63) throw new TypeError("The option 'peers' must have at most 63 entries")
+  if (peers.length + discovery.length > fixedLimits.peers.value) throw new TypeError(`The option 'peers' must have at most ${fixedLimits.peers.value} entries`)
   return { peers, discovery }
 }
 
@@ -242,7 +281,7 @@ function readPeerName (peer: unknown, what: string): PeerName | null {
   const { dns, srv, host, port } = peer as { dns?: unknown, srv?: unknown, host?: unknown, port?: unknown }
   const kind = 'dns' in peer ? 'dns' : 'srv'
   const name = kind === 'dns' ? dns : srv
-  if (typeof name !== 'string' || name === '' || name.length > 253) throw new TypeError(`The option '${what}.${kind}' must be a name of at most 253 characters`)
+  if (typeof name !== 'string' || name === '' || name.length > fixedLimits.dnsChars.value) throw new TypeError(`The option '${what}.${kind}' must be a name of at most ${fixedLimits.dnsChars.value} characters`)
   if (host !== undefined || (kind === 'dns' && srv !== undefined)) throw new TypeError(`A peer has a host, or dns, or srv: the option '${what}' says more than one`)
   if (kind === 'dns') return { dns: name, port: integer(`${what}.port`, port as number, 1, 65535) }
   if (port !== undefined) throw new TypeError(`The option '${what}' takes no port: SRV records tell it`)

@@ -1,8 +1,9 @@
+import { fixedLimits } from './limits.ts'
 import type { Address } from './net/network.ts'
 import { sameAddress } from './options.ts'
 
 /** More addresses than a cluster has; a bound on what peers can make us dial. */
-const ADDRESSES_MAX = 64
+const ADDRESSES_MAX = fixedLimits.addresses.value
 
 interface Entry {
   readonly address: Address

@@ -58,7 +58,7 @@ export class Reads {
     this.#take(read => read.deadline <= now, (read) => {
       read.reject(read.position === null || !this.#isReadable(this.#coreOf())
         ? new ReplicatorError(codes.timeout, `This node cannot answer consistent reads: ${waitingFor === '' ? 'it is about to install a view' : waitingFor}`)
-        : new ReplicatorError(codes.inDoubt, 'The key has a write whose outcome is not decided yet'))
+        : new ReplicatorError(codes.inDoubt, 'What is to be read has a write whose outcome is not decided yet: read again when enough members are up'))
     })
   }
 

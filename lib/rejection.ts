@@ -6,6 +6,7 @@ const codeOf = {
   timeout: codes.timeout,
   withdrawn: codes.withdrawn,
   seeded: codes.withdrawn,
+  differs: codes.keyReused,
   unreachable: codes.unreachable,
   copied: codes.timeout,
   closed: codes.closed,
@@ -16,6 +17,7 @@ const reasonOf = {
   timeout: 'it took too long',
   withdrawn: 'it was withdrawn',
   seeded: 'the data of the founders are in the log already',
+  differs: 'its idempotencyKey is that of another write',
   copied: 'its place in the log was not seen: this node has got a copy of the data',
   unreachable: 'peers without which no write can commit have failed',
   closed: 'the replicator was closed',
@@ -28,7 +30,7 @@ export function rejectionError (settlement: Settlement & { outcome: 'aborted' | 
   const verdict = outcome === 'aborted' ? 'The write was not applied' : 'The outcome of the write is unknown'
   const hint = why === 'timeout' && waitingFor !== '' ? ` (${waitingFor})` : ''
   const cause = why === 'failed' ? failure : null
-  return new ReplicatorError(cause?.code ?? codeOf[why], `${verdict}: ${reasonOf[why]}${hint}`, {
+  return new ReplicatorError(cause?.code ?? codeOf[why], `${verdict}: ${cause?.message ?? reasonOf[why]}${hint}`, {
     outcome,
     ...(cause === null ? {} : { cause }),
     ...(transaction === null ? {} : { transaction })

@@ -13,17 +13,25 @@ import type { Resolver } from './net/resolver.ts'
 import { StreamNetwork } from './net/stream-network.ts'
 import type { Listener } from './net/stream-network.ts'
 import { Node } from './node.ts'
-import type { NodeEvents } from './node.ts'
+import type { NodeEvents } from './node-events.ts'
 import type { ReplicatorOptions, Settings } from './options.ts'
+import type { WriteOutcome } from './outcomes.ts'
+import { readTransaction } from './outcomes.ts'
 import { eventualError, readAddress, readOptions } from './options.ts'
 import type { ReplicatorStats, ReplicatorStatus } from './stats.ts'
 import { statsOf } from './stats.ts'
 import type { ByteRange, Gate } from './store/gate.ts'
+import type { Files } from './store/files.ts'
 import { intercept } from './store/intercept.ts'
 import type { Interception } from './store/intercept.ts'
+import { nodeFiles } from './node-files.ts'
+import { storeError } from './store-error.ts'
+import { fileLog } from './store/open-log.ts'
 import { recover } from './store/recovery.ts'
 import { digestReplica, purge } from './store/survey.ts'
 import type { ReplicaDigest } from './store/survey.ts'
+import type { TraceEvent } from './trace.ts'
+import { Trace } from './trace.ts'
 
 /** A network that can also be served to: what the replicator needs of one. */
 export interface ServedNetwork extends Network {
@@ -37,15 +45,19 @@ export interface Internals {
   readonly network: (settings: Settings, env: Environment) => ServedNetwork
   /** Default: that of the system. */
   readonly resolver?: Resolver
+  /** Where the log of this database can be, if not in itself. Null, and the default: nowhere. */
+  readonly files?: (db: object, directory: string | null) => (() => Promise<Files>) | null
 }
 
 const realInternals: Internals = {
   env: realEnvironment,
+  files: (_, directory) => directory === null ? null : () => nodeFiles(directory),
   network: (settings, env) => new StreamNetwork({
     env,
     failAfter: settings.failAfter,
     failureTimeoutMs: settings.failureTimeoutMs,
     heartbeatMs: Math.max(1, Math.floor(settings.failureTimeoutMs / 5)),
+    secret: settings.secret,
     ...(settings.transport === null ? {} : { transport: settings.transport })
   })
 }
@@ -66,12 +78,17 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
   readonly #settings: Settings
   readonly #internals: Internals
   readonly #interception: Interception
+  readonly #files: (() => Promise<Files>) | null
   readonly #addedPeers: Address[] = []
   readonly #listening = new Set<{ readonly options: number | ListenOptions, listener: Promise<Listener> }>()
 
+  /** It outlives a node: what happened before the database was closed is the more interesting then. */
+  readonly #trace: Trace
   #node: Node
   #network: ServedNetwork
-  #status: ReplicatorStatus = 'opening'
+  #statusNow: ReplicatorStatus = 'opening'
+  /** By the wall clock. */
+  #statusSince: number
   #lastError: Error | null = null
   #closing: Promise<void> | null = null
   /** close() was called, as opposed to the database having closed. */
@@ -86,11 +103,14 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
     }
     this.#settings = readOptions(options)
     this.#internals = internals
+    this.#trace = new Trace(internals.env, this.#settings.traceMax)
+    this.#statusSince = internals.env.wall()
     this.db = db as T
     this.#level = db
     this.#network = internals.network(this.#settings, internals.env)
-    const { keyBytesMax, writeBytesMax } = this.#settings
-    this.#interception = intercept(db, this.#gate(), { keyBytesMax, writeBytesMax })
+    const { keyBytesMax, valueBytesMax, writeBytesMax } = this.#settings
+    this.#interception = intercept(db, this.#gate(), { keyBytesMax, valueBytesMax, writeBytesMax })
+    this.#files = internals.files?.(db, this.#interception.directory) ?? null
     this.#node = this.#makeNode()
   }
 
@@ -101,7 +121,7 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
   /** Resolves when the replicator is ready. Rejects when it fails or is closed before, or if the database cannot be opened. */
   async ready (): Promise<void> {
     if (this.#closedForGood) throw closedError()
-    await this.#level.open({ passive: true })
+    await this.#level.open({ passive: true }).catch((error: unknown) => { throw this.#status === 'failed' ? this.#lastError : error })
     if (this.#status === 'ready') return
     if (this.#status === 'failed' && this.#lastError !== null) throw this.#lastError
     if (this.#closedForGood) throw closedError()
@@ -189,7 +209,29 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
   }
 
   stats (): ReplicatorStats {
-    return statsOf(this.#node, this.#status, this.#settings, this.#lastError)
+    return statsOf(this.#node, { status: this.#status, statusSince: this.#statusSince, lastError: this.#lastError }, this.#settings)
+  }
+
+  /** The last events of this node, oldest first, up to `traceMax` of them: what an error, or a node that is not ready, follows from. */
+  trace (): TraceEvent[] {
+    return this.#trace.list()
+  }
+
+  /**
+   * What became of a write that was rejected, anywhere, by the `transaction` of its error: `'committed'`, `'aborted'`; `'pending'` while its
+   * node may still bring it in; `'forgotten'` if the cluster does not know any more. It remembers the writes of the last 256 starts of nodes, and of
+   * each of these the last 64 runs of rejected writes. If the node that called it is gone, asking settles it: then it is never applied.
+   *
+   * Rejects like a consistent read, and with a TypeError for what is no id.
+   */
+  async outcome (transaction: string): Promise<WriteOutcome> {
+    const name = readTransaction(transaction)
+    if (name === null) throw new TypeError("The first argument 'transaction' must be the transaction of an error of a write, like '12:3'")
+    // Never submitted.
+    if (name.origin === 0) return 'aborted'
+    if (this.#closedForGood) throw closedError()
+    await this.#level.open({ passive: true })
+    return await this.#node.outcome(name.origin, name.number)
   }
 
   /** A digest of this replica, which sees every write that was acknowledged anywhere before the call. Reads all of it. */
@@ -241,14 +283,16 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
     await this.close()
     if (purged) {
       await this.#level.open({ passive: true })
+      const files = await this.#files?.() ?? null
+      const log = files === null ? null : fileLog(files, this.#settings.logBytesMax, this.#internals.env)
       if (!force) {
         // A log that cannot be read has nothing that could still be applied.
-        const disk = await recover(this.#interception.store).catch(() => null)
+        const disk = await recover(this.#interception.store, log).catch(() => null)
         if (disk !== null && disk.recovered.view !== null && (disk.recovered.groups.length > 0 || disk.recovered.copy !== null)) {
           throw new ReplicatorError(codes.inDoubt, 'The data lack entries of the log, or are half of a copy: start the replicator again and wait until it is ready, or use force')
         }
       }
-      await purge(this.#interception.store)
+      await purge(this.#interception.store, log)
     }
     this.#released = true
     this.#interception.uninstall()
@@ -263,25 +307,28 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
   #gate (): Gate {
     const replicator = this
     return {
-      get open () { return (replicator.#readsLocally && replicator.#node.complete && !replicator.#node.isWitness) || replicator.#node.open },
+      get open () { return (replicator.#readsLocally && replicator.#node.started && replicator.#node.complete && !replicator.#node.isWitness) || replicator.#node.open },
       assertComplete: () => {
         if (this.#node.isWitness) throw witnessError()
         if (!this.#node.complete) throw incompleteError()
       },
-      write: (body) => {
+      write: (body, key) => {
         if (this.#closedForGood) return Promise.reject(closedError('aborted'))
-        return this.#node.write(body)
+        return this.#node.write(body, key)
       },
-      waitForKey: (key) => this.#readsLocally ? this.#refuseHalf() : this.#node.waitForKeys([key]),
-      waitForKeys: (keys) => this.#readsLocally ? this.#refuseHalf() : this.#node.waitForKeys(keys),
-      waitForRange: (range: ByteRange) => this.#readsLocally ? this.#refuseHalf() : this.#node.waitForRange(range),
-      onStoreOpen: () => { this.#start() },
+      waitForKey: (key) => this.#readsLocally ? this.#waitForStart() : this.#node.waitForKeys([key]),
+      waitForKeys: (keys) => this.#readsLocally ? this.#waitForStart() : this.#node.waitForKeys(keys),
+      waitForRange: (range: ByteRange) => this.#readsLocally ? this.#waitForStart() : this.#node.waitForRange(range),
+      onStoreOpen: () => this.#start(),
+      onStoreUnopened: (error) => { if (!this.#closedForGood) this.#fail(storeError('The database could not be opened', error)) },
       onStoreClosing: () => this.#stop()
     }
   }
 
-  #refuseHalf (): Promise<void> | null {
+  /** For reads that wait for nothing but a start. */
+  #waitForStart (): Promise<void> | null {
     if (this.#node.isWitness) return Promise.reject(witnessError())
+    if (!this.#node.started) return this.#node.starting.then(() => { if (!this.#node.complete) throw incompleteError() })
     return this.#node.complete ? null : Promise.reject(incompleteError())
   }
 
@@ -289,13 +336,12 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
     return this.#settings.reads === 'local' || (this.#closedForGood && this.#node.stopped)
   }
 
-  #start (): void {
+  async #start (): Promise<void> {
     if (this.#closedForGood) return
     // The database was closed and opened again.
     if (this.#closing !== null) {
       this.#network = this.#internals.network(this.#settings, this.#internals.env)
       this.#closing = null
-      this.#status = 'opening'
       this.#node = this.#makeNode()
       for (const address of this.#addedPeers) this.#node.addPeer(address)
       for (const listening of this.#listening) {
@@ -303,13 +349,15 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
         listening.listener.catch((error: Error) => { this.#emitError(error) })
       }
     }
-    void this.#node.run().then(() => {
-      if (this.#status === 'opening') this.#status = 'notready'
-    })
+    // It may be that it could not be opened before.
+    this.#status = 'opening'
+    const node = this.#node
+    await node.run()
+    if (this.#node === node && this.#status === 'opening') this.#status = 'notready'
   }
 
   #makeNode (): Node {
-    return new Node(this.#interception.store, this.#network, this.#settings, this.#internals.env, this.#events(), this.#internals.resolver)
+    return new Node(this.#interception.store, this.#files, this.#network, this.#settings, this.#internals.env, this.#trace, this.#events(), this.#internals.resolver)
   }
 
   #stop (): Promise<void> {
@@ -326,6 +374,14 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
   }
 
   // The node's side.
+
+  get #status (): ReplicatorStatus { return this.#statusNow }
+
+  set #status (status: ReplicatorStatus) {
+    if (status === this.#statusNow) return
+    this.#statusNow = status
+    this.#statusSince = this.#internals.env.wall()
+  }
 
   #events (): NodeEvents {
     let epoch = 0
@@ -352,17 +408,23 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
       onReconnect: ({ host, port }) => { this.#emit('reconnect', host, port) },
       onFail: ({ host, port }) => { this.#emit('fail', host, port) },
       onError: (error) => {
-        this.#lastError = error
+        this.#trace.error(error)
+        // Why it has failed is what matters.
+        if (this.#status !== 'failed') this.#lastError = error
         this.#emitError(error)
       },
-      onFailed: (error) => {
-        this.#status = 'failed'
-        this.#lastError = error
-        this.#settleReady(error)
-        this.#emitError(error)
-      },
+      onFailed: (error) => { this.#fail(error) },
       isClosing: () => this.#level.status === 'closing' || this.#level.status === 'closed'
     }
+  }
+
+  #fail (error: ReplicatorError): void {
+    // Those of a node have one.
+    if (error.trace === undefined) this.#trace.fail(error)
+    this.#status = 'failed'
+    this.#lastError = error
+    this.#settleReady(error)
+    this.#emitError(error)
   }
 
   #settleReady (error: Error | null): void {
@@ -393,7 +455,7 @@ function closedError (outcome?: 'aborted'): ReplicatorError {
 }
 
 function incompleteError (): ReplicatorError {
-  return new ReplicatorError(codes.incomplete, 'The data of this node are being copied from another: they are not a state of the database yet')
+  return new ReplicatorError(codes.incomplete, 'The data of this node are being copied from another: they are not a state of the database yet. Wait until stats().sync is null, or read on another node')
 }
 
 /** Makes replicators, with or without `new`. */

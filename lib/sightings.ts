@@ -1,9 +1,10 @@
 import { codes, ReplicatorError } from './errors.ts'
+import { fixedLimits } from './limits.ts'
 import type { Identity } from './net/network.ts'
 import type { Sighting } from './store/layout.ts'
 
 /** More peers than a node has; those that were first seen longest ago leave. */
-export const SIGHTINGS_MAX = 256
+export const SIGHTINGS_MAX = fixedLimits.sightings.value
 
 /**
  * The newest start that a node has seen of each peer, and its nonce. By these it recognises a node that runs on a copy of

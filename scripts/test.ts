@@ -12,7 +12,7 @@ import { runGroup } from './test/run-group.ts'
 
 /** Uses all processors by itself. */
 const alone = 'sim'
-/** Waits most of the time, and is run in two halves. */
+/** Waits most of the time, and is run in three parts. */
 const waiting = 'cluster'
 /** The others run two at a time, this one first. */
 const longest = 'level'
@@ -34,11 +34,11 @@ async function runAll (selections: Selection[]): Promise<void> {
   for (let next = selections.shift(); next !== undefined; next = selections.shift()) await run(next)
 }
 
-async function runHalves ({ group, files }: Selection): Promise<void> {
+async function runParts ({ group, files }: Selection): Promise<void> {
   // The longest files take the longest.
   const byLength = files.map(file => ({ file, length: statSync(file).size })).sort((a, b) => b.length - a.length)
-  const halves = [0, 1].map(lane => byLength.filter((_, i) => i % 2 === lane).map(({ file }) => file).sort())
-  await Promise.all(halves.map((half, lane) => half.length === 0 && lane > 0 ? null : run({ group, files: half }, lane)))
+  const parts = [0, 1, 2].map(lane => byLength.filter((_, i) => i % 3 === lane).map(({ file }) => file).sort())
+  await Promise.all(parts.map((part, lane) => part.length === 0 && lane > 0 ? null : run({ group, files: part }, lane)))
 }
 
 try {
@@ -46,7 +46,7 @@ try {
   const together = selections.filter(({ group }) => group !== alone && group !== waiting).sort((a, b) => Number(b.group === longest) - Number(a.group === longest))
   await Promise.all([runAll(together), runAll(together)])
   await runAll(selections.filter(({ group }) => group === alone))
-  for (const selection of selections) if (selection.group === waiting) await runHalves(selection)
+  for (const selection of selections) if (selection.group === waiting) await runParts(selection)
 } catch (err) {
   if (!(err instanceof UsageError)) throw err
   console.log(err.message)

@@ -1,17 +1,16 @@
+import type { AcceptorHost } from './acceptor.ts'
+import { Acceptor, EPOCHS_AHEAD_MAX } from './acceptor.ts'
 import type { MemberId } from './entry.ts'
 import type { FounderStatement, FoundingDecision } from './founding.ts'
-import { decideFounding, mayFound } from './founding.ts'
-import type { Host } from './host.ts'
+import { decideFounding } from './founding.ts'
 import { Membership } from './membership.ts'
-import type { Founding, Joining, Message, PromiseMessage, Removal, StatusMessage } from './messages.ts'
+import type { Founding, Joining, PromiseMessage, Removal, StatusMessage } from './messages.ts'
 import { Peers } from './peers.ts'
 import type { Change, FoundingView } from './succession.ts'
 import { isSurvivor, succeed } from './succession.ts'
-import type { View, Vow } from './view.ts'
+import type { View } from './view.ts'
 import { sameRoles, holders, isLive, isQuorum, majority, sameMembers, since } from './view.ts'
 
-/** A proposal that far beyond what was promised is nobody's honest next epoch; the numbers must not run out. */
-export const EPOCHS_AHEAD_MAX = 1_000_000
 /** The members propose one after the other, in the order of their ids, this many milliseconds apart. */
 const STAGGER_MS = 150
 /** Doubles with each epoch that was promised and led to nothing, this often. */
@@ -23,29 +22,14 @@ const PROBATION_MS = 250
 const PROBATION_MAX_MS = 16_000
 const PROBATION_MEMORY_MS = 60_000
 
-export interface AgreementHost extends Host {
-  /** This node's clock, in milliseconds. */
-  readonly now: number
-  readonly vow: Vow
-  /** The newest view known to be chosen. */
-  readonly known: View | null
-  /** What this node brings along as a founder; null if it is none. */
-  readonly founding: Founding | null
+export interface AgreementHost extends AcceptorHost {
   /** What it says of itself to become a member; null if it is one, or does not know of a cluster. */
   readonly joining: Joining | null
   /** Whose removal it asks for. */
   readonly removing: readonly Removal[]
-  /** On the word of a person, it would go on with these alone, itself included; empty if not. Sorted. */
-  readonly recovering: readonly MemberId[]
   /** What that cluster would be called. */
   readonly recoveryCluster: string
-  readonly minConsensus: number
   readonly caughtUp: boolean
-  readonly mustCopy: boolean
-  /** False while it can take no part. */
-  readonly fit: boolean
-  /** What this node tells with a promise. */
-  readonly testimony: Omit<PromiseMessage, 'type' | 'epoch'>
   /** This process leads the view known. */
   readonly leads: boolean
   /** It was told to, and makes that durable. */
@@ -58,16 +42,8 @@ export interface AgreementHost extends Host {
   readonly stalled: readonly MemberId[]
   /** Live members that can never follow this node, which leads. */
   readonly lost: readonly MemberId[]
-  /** The coordinator does not get on, although this node has done its part. */
-  readonly accused: boolean
   /** Up to where a member has once told that it had applied the log, durably. */
   appliedBy (member: MemberId): number
-  /** Gives a promise; `then` runs when it is durable. */
-  promise (vow: Vow, then: () => void): void
-  /** Accepts a view; `then` runs when that is durable. */
-  accept (view: View, then: () => void): void
-  /** Opens a view as its coordinator. */
-  open (view: View, waitMs: number): void
   /** A view was chosen. */
   learn (view: View): void
   onConflict (why: string): void
@@ -106,6 +82,7 @@ export class Agreement {
   readonly #freshCluster: string
   readonly #failureTimeoutMs: number
   readonly #membership: Membership
+  readonly acceptor: Acceptor
   #proposal: Proposal | null = null
   /** A view that was accepted by some, as promises have told, and is newer than the one known. */
   #accepted: View | null = null
@@ -127,6 +104,7 @@ export class Agreement {
     this.#failureTimeoutMs = failureTimeoutMs
     this.#peers = new Peers(failureTimeoutMs, now)
     this.#membership = new Membership(host, this.#peers, failureTimeoutMs)
+    this.acceptor = new Acceptor(host, this.#peers, this)
   }
 
   get connected (): MemberId[] { return this.#peers.connected }
@@ -244,71 +222,6 @@ export class Agreement {
     for (const peer of this.connected) this.#host.send(peer, status)
     this.evaluate()
   }
-
-  // As an acceptor.
-
-  onPropose (from: MemberId, message: Message & { type: 'propose' }): void {
-    const { vow, known, self } = this.#host
-    const acceptable = this.#host.fit && message.epoch > vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX &&
-      this.#mayPromise(from, message)
-
-    if (!acceptable) {
-      // Our status tells the proposer what it did not know.
-      this.#host.send(from, this.status)
-      this.#host.send(from, { type: 'refuse', epoch: message.epoch })
-      return
-    }
-
-    const { epoch } = message
-    this.#host.promise({ epoch, to: from, members: message.members, cluster: known === null ? vow.cluster : message.cluster }, () => {
-      // Another promise may have overtaken this one on its way to the disk.
-      if (this.#host.vow.epoch !== epoch) return
-      if (from !== self) this.announce()
-      this.#host.send(from, { type: 'promise', epoch, ...this.#host.testimony })
-    })
-  }
-
-  onAccept (from: MemberId, { view }: Message & { type: 'accept' }): void {
-    const { vow } = this.#host
-    if (vow.epoch !== view.epoch || vow.to !== from) return
-    // A founder is bound to those that it has promised to.
-    if (vow.cluster === '' && !sameMembers(vow.members, view.members)) return
-    this.#host.accept(view, () => {
-      if (this.#host.vow.epoch === view.epoch) this.#host.send(from, { type: 'accepted', epoch: view.epoch })
-    })
-  }
-
-  onLead (from: MemberId, { view, waitMs }: Message & { type: 'lead' }): void {
-    const { vow, self, start, known } = this.#host
-    // Only the process that promised, and only once.
-    if (vow.epoch !== view.epoch || vow.to !== from) return
-    if (view.coordinator !== self || view.coordinatorStart !== start) return
-    if (known !== null && known.epoch >= view.epoch) return
-    this.#host.open(view, waitMs)
-  }
-
-  #mayPromise (from: MemberId, { known: epoch, cluster, members, without, recover }: Message & { type: 'propose' }): boolean {
-    const { known, recovering } = this.#host
-    // A person has to say so on each of them.
-    if (recover) return known !== null && members.includes(from) && sameMembers(members, recovering)
-    if (known === null) return epoch === 0 && members.includes(from) && mayFound(members, this.#host, id => this.#peers.isUp(id))
-    return epoch === known.epoch && cluster === known.cluster && known.members.includes(from) && !this.#host.mustCopy &&
-      without.every(accused => this.#agrees(known, from, accused))
-  }
-
-  /** Whether this member, too, would go on without one that is accused. */
-  #agrees (known: View, from: MemberId, accused: MemberId): boolean {
-    const { self, now } = this.#host
-    // The coordinator knows who keeps up.
-    if (accused === self || from === self || from === known.coordinator) return true
-    if (!this.#peers.isReachable(accused, now)) return true
-    if (accused === known.coordinator && this.#host.accused) return true
-    const live = known.live.map(({ id }) => id)
-    const difference = this.#peers.reach(from, live, self) - this.#peers.reach(accused, live, self)
-    return difference > 0 || (difference === 0 && accused !== known.coordinator && from < accused)
-  }
-
-  // As a proposer.
 
   onRefuse (from: MemberId, epoch: number): void {
     const proposal = this.#proposal
@@ -495,7 +408,9 @@ export class Agreement {
     return this.#peers.isReachable(id, now) && !(id === known?.coordinator && this.#host.accused)
   }
 
-  #installed (id: MemberId): number { return id === this.#host.self ? this.#host.testimony.installed : this.#peers.status(id)?.installed ?? 0 }
+  #installed (id: MemberId): number {
+    return id === this.#host.self ? this.#host.testimony.installed : this.#peers.status(id)?.installed ?? 0
+  }
 
   /** The highest epoch promised by anybody. */
   #promised (members: readonly MemberId[]): number {

@@ -1,4 +1,4 @@
-import { EPOCHS_AHEAD_MAX } from './agreement.ts'
+import { EPOCHS_AHEAD_MAX } from './acceptor.ts'
 import type { CoreConfig, Recovered } from './config.ts'
 import type { Effect } from './effects.ts'
 import type { LogName, MemberId } from './entry.ts'

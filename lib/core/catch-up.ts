@@ -4,6 +4,7 @@ import { lastPosition } from './entry.ts'
 import type { Host } from './host.ts'
 import type { LogTail } from './log-tail.ts'
 import type { Message } from './messages.ts'
+import type { KeyRow } from './idempotency.ts'
 import type { OriginRow } from './origins.ts'
 import type { View } from './view.ts'
 
@@ -35,7 +36,7 @@ export interface CatchUpHost extends Host {
   append (group: Group, then: () => void): void
   commit (position: number, view: null): void
   /** The log, the table of origins and all positions begin anew. */
-  reset (base: LogName, seeded: boolean, rows: ReadonlyArray<readonly [number, OriginRow]>): void
+  reset (base: LogName, seeded: boolean, rows: ReadonlyArray<readonly [number, OriginRow]>, keys: ReadonlyArray<readonly [number, KeyRow]>): void
   restore (effect: { after: Uint8Array, through: Uint8Array | null, entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]>, copy: CopyState }): void
   /** The copy is complete, and verified: `onCopied` follows once that is durable. */
   copied (): void
@@ -181,14 +182,14 @@ export class CatchUp {
     if (copy !== null && this.#verifying === null && (groups.length > 0 || this.#host.committed >= copy.high)) this.go()
   }
 
-  onSnapshot (from: MemberId, { base, seeded, rows }: Message & { type: 'snapshot' }): void {
+  onSnapshot (from: MemberId, { base, seeded, rows, keys }: Message & { type: 'snapshot' }): void {
     if (!this.#answers(from, 'copy')) return
     // What is applied here is never undone.
     if (base.position < this.#host.applied || !this.#host.atRest || this.#host.isPromised) return
     this.#copied = 0
     this.#verifying = null
     this.#waiting = 'disk'
-    this.#host.reset(base, seeded, rows)
+    this.#host.reset(base, seeded, rows, keys)
   }
 
   onChunk (from: MemberId, { after, through, applied, high, left, entries }: Message & { type: 'chunk' }): void {

@@ -1,6 +1,7 @@
 import type { CoordinatorLimits } from './coordinator.ts'
 import type { CopyState } from './effects.ts'
 import type { Group, LogName, MemberId } from './entry.ts'
+import type { KeyRow } from './idempotency.ts'
 import type { OriginRow } from './origins.ts'
 import type { SubmissionLimits } from './submissions.ts'
 import type { View, Vow } from './view.ts'
@@ -34,6 +35,8 @@ export interface CoreConfig extends CoordinatorLimits, SubmissionLimits {
   readonly logBytesMax: number
   /** How many origins the table keeps. */
   readonly originsMax: number
+  /** How many keys of writes the table keeps. */
+  readonly keysMax: number
   /** An apply takes groups up to this many bytes. */
   readonly applyBytesMax: number
 }
@@ -60,6 +63,8 @@ export interface Recovered {
   readonly groups: readonly Group[]
   /** The table of origins at *applied*. */
   readonly rows: Iterable<[number, OriginRow]>
+  /** The table of keys there, in order. */
+  readonly keys: Iterable<[number, KeyRow]>
   readonly seeded: boolean
   /** A digest of the user data, as long as no view is installed; empty without data. */
   readonly data: string

@@ -1,11 +1,13 @@
 import type { Entry, Group, LogName, MemberId } from './entry.ts'
 import { entryBytes, lastPosition } from './entry.ts'
 import type { Host } from './host.ts'
+import type { KeyTable } from './idempotency.ts'
+import { digestOf } from './idempotency.ts'
 import type { LogTail } from './log-tail.ts'
 import type { LogOutline, Message } from './messages.ts'
-import type { OriginTable } from './origins.ts'
+import type { OriginRow, OriginTable } from './origins.ts'
 import type { View } from './view.ts'
-import { commitPoint } from './view.ts'
+import { commitPoint, isLive } from './view.ts'
 
 export interface CoordinatorLimits {
   /** A group takes entries up to this many bytes; a single larger entry makes a group of its own. */
@@ -20,7 +22,7 @@ export interface CoordinatorLimits {
 }
 
 /** How far a number may be above the highest one taken: more than any origin's window. */
-const NUMBERS_AHEAD_MAX = 65_536
+export const NUMBERS_AHEAD_MAX = 65_536
 
 export interface CoordinatorHost extends Host {
   /** This node's clock, in milliseconds. */
@@ -28,6 +30,8 @@ export interface CoordinatorHost extends Host {
   /** Where the log was truncated. */
   readonly base: LogName
   readonly tail: LogTail
+  /** There is a session with this node; with `start`: with that start of it. */
+  isUp (node: MemberId, start?: number): boolean
   /** Appends a group that this coordinator has made. */
   append (group: Group, then: () => void): void
   /** All live members of this view have everything up to here. */
@@ -70,6 +74,8 @@ export class Coordinator {
   readonly #limits: CoordinatorLimits
   /** The table of origins at the end of the log. */
   readonly #table: OriginTable
+  /** The table of keys there. */
+  readonly #keys: KeyTable
   readonly #followers = new Map<MemberId, Follower>()
   /** Taken, in this order, and without a position yet. Bounded by the windows of the origins. */
   #incoming: Entry[] = []
@@ -85,10 +91,11 @@ export class Coordinator {
   #seeded: boolean
   #deposed = false
 
-  constructor (host: CoordinatorHost, view: View, table: OriginTable, seeded: boolean, waitUntil: number, limits: CoordinatorLimits) {
+  constructor (host: CoordinatorHost, view: View, table: OriginTable, keys: KeyTable, seeded: boolean, waitUntil: number, limits: CoordinatorLimits) {
     this.#host = host
     this.view = view
     this.#table = table
+    this.#keys = keys
     this.#limits = limits
     this.#waitUntil = waitUntil
     this.#seeded = seeded
@@ -236,14 +243,14 @@ export class Coordinator {
       return
     }
 
-    if (message.first + message.writes.length > this.#highest(message.origin) + NUMBERS_AHEAD_MAX ||
+    if (message.first + message.writes.length - 1 > this.#highest(message.origin) + NUMBERS_AHEAD_MAX ||
       message.writes.some(({ body }) => body.length > this.#limits.bodyBytesMax)) {
       this.#host.emit({ type: 'disconnect', peer: node, reason: 'submits what no origin would' })
       return
     }
 
     let number = message.first - 1
-    for (const { body, operations, kind } of message.writes) {
+    for (const { body, operations, kind, key = '' } of message.writes) {
       number++
       // Before a founder's data are in the log, nothing else enters it; afterwards they are data of the past.
       if (!this.#seeded && (kind === 'write' || node !== this.view.seeder)) return
@@ -258,15 +265,18 @@ export class Coordinator {
         this.#seeded = true
         this.#incoming.push({ kind: 'seeded', origin, number })
       } else {
-        this.#incoming.push({ kind: 'write', origin, number, body, operations })
+        this.#incoming.push({ kind: 'write', origin, number, body, operations, key })
       }
     }
   }
 
   onWithdraw (node: MemberId, origin: number, number: number): void {
     const row = this.#table.get(origin)
-    if (row === undefined || row.node !== node) return
-    if (this.#incoming.length > this.#limits.incomingMax || number > this.#highest(origin) + NUMBERS_AHEAD_MAX) {
+    if (row === undefined) return
+    const isAbsurd = number > this.#highest(origin) + NUMBERS_AHEAD_MAX
+    // Who asks what became of the write of another may have misspelt its id.
+    if (row.node !== node && (isAbsurd || !this.#isOver(row))) return
+    if (this.#incoming.length > this.#limits.incomingMax || isAbsurd) {
       this.#host.emit({ type: 'disconnect', peer: node, reason: 'withdraws what no origin would' })
       return
     }
@@ -293,6 +303,20 @@ export class Coordinator {
     }
   }
 
+  /** This start of that node is not live, and whatever it submits again goes by the log. */
+  #isOver ({ node, start }: OriginRow): boolean {
+    if (node === this.#host.self) return start !== this.#host.start
+    return !isLive(this.view, node) || (this.#host.isUp(node) && !this.#host.isUp(node, start))
+  }
+
+  /** A write under a key that the log has already becomes a skip. */
+  #once (entry: Entry): Entry {
+    if (entry.kind !== 'write' || entry.key === undefined || entry.key === '') return entry
+    const { origin, number, key, body } = entry
+    const first = this.#keys.get(key)
+    return first === undefined ? entry : { kind: 'skip', origin, number, reason: first.digest === digestOf(body) ? 'repeated' : 'differs' }
+  }
+
   #highest (origin: number): number {
     return this.#taken.get(origin) ?? this.#table.get(origin)?.highest ?? 0
   }
@@ -307,12 +331,13 @@ export class Coordinator {
       let bytes = 0
 
       for (; used < this.#incoming.length; used++) {
-        const entry = this.#incoming[used] as Entry
+        const entry = this.#once(this.#incoming[used] as Entry)
         bytes += entryBytes(entry)
         if (bytes > this.#limits.groupBytesMax && entries.length > 0) break
         // An id may have left the table since its number was taken.
         if (entry.kind !== 'open' && this.#table.get(entry.origin) === undefined) continue
         this.#table.take(first + entries.length, entry)
+        this.#keys.take(first + entries.length, entry)
         entries.push(entry)
       }
 

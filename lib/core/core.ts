@@ -13,12 +13,13 @@ import type { CopyState, Effect, Input, Persist } from './effects.ts'
 import type { Entry, Group, LogName, MemberId } from './entry.ts'
 import { Heartbeats } from './heartbeats.ts'
 import type { HeartbeatHost, LeaseState } from './heartbeats.ts'
+import type { KeyRow } from './idempotency.ts'
 import { longer } from './leases.ts'
 import { Log } from './log.ts'
 import type { LogHost } from './log.ts'
 import type { LogTail } from './log-tail.ts'
 import type { Denial, Founding, Joining, Message, PromiseMessage, Removal } from './messages.ts'
-import type { OriginRow } from './origins.ts'
+import type { OriginRow, OriginTable } from './origins.ts'
 import { Pace } from './pace.ts'
 import type { ParticipantHost } from './participant.ts'
 import { Participant } from './participant.ts'
@@ -88,7 +89,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.#intact = recovered.intact
     this.#copy = recovered.copy
     this.#belonging = new Belonging(this, config, recovered, unresolved)
-    this.#application = new Application(config.originsMax, config.applyBytesMax, { position: recovered.applied, seeded: recovered.seeded, rows: recovered.rows })
+    this.#application = new Application(config.originsMax, config.keysMax, config.applyBytesMax, { position: recovered.applied, seeded: recovered.seeded, rows: recovered.rows, keys: recovered.keys })
 
     this.#log = new Log(this, recovered, config.logBytesMax)
     this.agreement = new Agreement(this, config.freshCluster, config.failureTimeoutMs, now)
@@ -145,10 +146,12 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   get base (): LogName { return this.#log.base }
   get committed (): number { return this.#log.committed }
   get applied (): number { return this.#application.applied }
+  get table (): OriginTable { return this.#application.table }
   get applying (): number { return this.#application.at }
   get syncedApplied (): number { return this.#durability.applied }
   get seeded (): boolean { return this.#application.seeded }
   get end (): number { return this.#log.end }
+  get logBytes (): number { return this.#log.bytes }
   get leads (): boolean { return this.#coordinator !== null }
   get copy (): CopyState | null { return this.#copy }
   get connected (): MemberId[] { return this.agreement.connected }
@@ -197,11 +200,13 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     }
   }
 
-  get snapshot (): SourceHost['snapshot'] { return { base: this.tail.nameAt(this.applied), rows: [...this.#application.table.entries()] } }
+  get snapshot (): SourceHost['snapshot'] { return { base: this.tail.nameAt(this.applied), rows: [...this.#application.table.entries()], keys: [...this.#application.keys.entries()] } }
 
   get sources (): MemberId[] {
     return sourcesIn(this.known, this.self, id => this.agreement.statusOf(id)?.installed)
   }
+
+  isUp (node: MemberId, start?: number): boolean { return this.agreement.isUp(node, start) }
 
   appliedBy (member: MemberId): number { return this.#heartbeats.appliedBy([member]) }
 
@@ -307,8 +312,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       this.learn(view)
       this.#enter(view)
       if (this.vow.epoch !== view.epoch) return
-      const { table, seeded } = this.#application.atEnd(this.tail)
-      this.#coordinator = new Coordinator(this, view, table, seeded || view.seeder === null, waitUntil, this.#config)
+      const { table, keys, seeded } = this.#application.atEnd(this.tail)
+      this.#coordinator = new Coordinator(this, view, table, keys, seeded || view.seeder === null, waitUntil, this.#config)
       this.agreement.announce()
       for (const peer of this.connected) this.#coordinator.onUp(peer)
       this.submissions.connect(this.self, view.epoch)
@@ -325,15 +330,15 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     if (this.#participant === participant) this.submissions.connect(view.coordinator, view.epoch)
   }
 
-  reset (base: LogName, seeded: boolean, rows: ReadonlyArray<readonly [number, OriginRow]>): void {
+  reset (base: LogName, seeded: boolean, rows: ReadonlyArray<readonly [number, OriginRow]>, keys: ReadonlyArray<readonly [number, KeyRow]>): void {
     this.#belonging.mustCopy = false
     this.#log.reset(base)
-    this.#application.reset({ position: base.position, seeded, rows })
+    this.#application.reset({ position: base.position, seeded, rows, keys })
     this.#copy = { after: new Uint8Array(0), high: base.position }
     const { table } = this.#application
     const id = this.submissions.id === 0 ? table.find(this.self, this.start) ?? 0 : this.submissions.id
     this.submissions.onCopied(id, table.get(id)?.highest ?? null)
-    this.persist({ reset: { base, seeded, rows } }, () => { this.#catchUp.onRestored() })
+    this.persist({ reset: { base, seeded, rows, keys } }, () => { this.#catchUp.onRestored() })
   }
 
   restore (effect: { after: Uint8Array, through: Uint8Array | null, entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]>, copy: CopyState }): void {
@@ -401,6 +406,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       case 'write':
         this.submissions.add(input.ticket, input.write, input.seed, input.deadline)
         break
+      case 'question': this.submissions.ask(input.origin, input.number); break
       case 'peers':
         this.#belonging.onPeers(input.required, input.unresolved)
         if (this.known === null) this.agreement.announce()
@@ -415,15 +421,9 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
         this.#belonging.recoveryCluster = input.cluster
         this.agreement.onWish()
         break
-      case 'unreachable':
-        this.submissions.rejectAll('unreachable')
-        break
-      case 'tick':
-        this.#onTick()
-        break
-      case 'flush':
-        this.#coordinator?.flush(input.last)
-        break
+      case 'unreachable': this.submissions.rejectAll('unreachable'); break
+      case 'tick': this.#onTick(); break
+      case 'flush': this.#coordinator?.flush(input.last); break
       case 'stop':
         this.submissions.rejectAll(input.why)
         this.#leaveView()
@@ -448,12 +448,12 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
     switch (message.type) {
       case 'status': this.agreement.onStatus(from, message); break
-      case 'propose': this.agreement.onPropose(from, message); break
+      case 'propose': this.agreement.acceptor.onPropose(from, message); break
       case 'refuse': this.agreement.onRefuse(from, message.epoch); break
       case 'promise': this.agreement.onPromise(from, message); break
-      case 'accept': this.agreement.onAccept(from, message); break
+      case 'accept': this.agreement.acceptor.onAccept(from, message); break
       case 'accepted': this.agreement.onAccepted(from, message.epoch); break
-      case 'lead': this.agreement.onLead(from, message); break
+      case 'lead': this.agreement.acceptor.onLead(from, message); break
       case 'deny': if (this.known?.members.includes(from) === true) this.#onDeny(message.id, message.why); break
       case 'view': this.#onView(from, message.view); break
       case 'follow': coordinator?.onFollow(from, message.outline, message.intact, this.appliedBy(from)); break

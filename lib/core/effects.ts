@@ -1,5 +1,6 @@
 import type { Entry, Group, LogName, MemberId } from './entry.ts'
 import type { Denial, Message, SubmittedWrite } from './messages.ts'
+import type { KeyRow } from './idempotency.ts'
 import type { OriginRow } from './origins.ts'
 import type { View, Vow } from './view.ts'
 
@@ -9,15 +10,15 @@ import type { View, Vow } from './view.ts'
  */
 export interface Persist {
   readonly groups: readonly Group[]
-  /** Everything after this position is deleted from the log, before `groups` are appended. */
-  readonly cut: number | null
+  /** The log up to this name is kept, and the rest is deleted, before `groups` are appended. */
+  readonly cut: LogName | null
   readonly vow: Vow | null
   readonly accepted: View | null
   readonly view: View | null
   /** The log up to this name is not needed any more; the name is kept. */
   readonly truncate: LogName | null
   /** A copy begins: the whole log is deleted, and the state of the replicator is this. The data follow in chunks. */
-  readonly reset: { readonly base: LogName, readonly seeded: boolean, readonly rows: ReadonlyArray<readonly [number, OriginRow]> } | null
+  readonly reset: { readonly base: LogName, readonly seeded: boolean, readonly rows: ReadonlyArray<readonly [number, OriginRow]>, readonly keys: ReadonlyArray<readonly [number, KeyRow]> } | null
   /** The copy is complete. */
   readonly copied: boolean
 }
@@ -35,6 +36,7 @@ export type Rejection =
   | 'timeout'
   | 'withdrawn'
   | 'seeded'
+  | 'differs'
   | 'unreachable'
   | 'copied'
   | 'closed'
@@ -49,9 +51,10 @@ export type Effect =
   | { readonly type: 'send', readonly to: MemberId, readonly message: Message }
   /**
    * Apply these entries, in order, in one atomic batch with `rows` (those of the table of origins that changed, null
-   * where one left), `through` and `seeded`. The next apply comes only after the `applied` input.
+   * where one left), the rows of the keys of these entries, without those of the positions `gone`, `through` and `seeded`. The next
+   * apply comes only after the `applied` input.
    */
-  | { readonly type: 'apply', readonly groups: readonly Group[], readonly through: number, readonly epoch: number, readonly rows: ReadonlyMap<number, OriginRow | null>, readonly seeded: boolean }
+  | { readonly type: 'apply', readonly groups: readonly Group[], readonly through: number, readonly epoch: number, readonly rows: ReadonlyMap<number, OriginRow | null>, readonly gone: readonly number[], readonly seeded: boolean }
   /**
    * Write a chunk of a copy: the keys after `after` up to `through` become exactly `entries`; `copy` is stored with them. Like
    * an apply, and never beside one; `restored` follows.
@@ -93,6 +96,8 @@ export type Input =
   | { readonly type: 'loaded', readonly to: MemberId, readonly from: number, readonly groups: readonly Group[] }
   /** A write is called here. `ticket` comes back in its settlement. */
   | { readonly type: 'write', readonly ticket: number, readonly write: SubmittedWrite, readonly seed: boolean, readonly deadline: number }
+  /** Somebody asks what became of this write: if its origin cannot submit it any more, it never shall be. */
+  | { readonly type: 'question', readonly origin: number, readonly number: number }
   /** What is known of the configured peers. */
   | { readonly type: 'peers', readonly required: readonly MemberId[], readonly unresolved: number }
   /** A member is to be removed, or (not wanted) need not be any more. */

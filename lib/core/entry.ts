@@ -2,10 +2,11 @@
 export type MemberId = string
 
 /**
- * Why the coordinator logged a skip in place of a write: it was withdrawn, or it is of a founder's data, and those are in the
- * log already. The numbers are those of the wire and the log.
+ * Why the coordinator logged a skip in place of a write: it was withdrawn; or it is of a founder's data, and those are in the
+ * log already; or the log has the same write (`repeated`), or another one (`differs`), under its key. The numbers are those of the
+ * wire and the log.
  */
-export const skipReasons = { withdrawn: 1, seeded: 2 } as const
+export const skipReasons = { withdrawn: 1, seeded: 2, repeated: 3, differs: 4 } as const
 export type SkipReason = keyof typeof skipReasons
 
 /** One change of one key, as in `lib/wire/operations.ts`; the core looks at keys only. */
@@ -16,10 +17,11 @@ export interface KeyedOperation {
 
 /**
  * A position of the log. Entries hold results only: nothing is evaluated again when they are applied.
- * `origin` is the position of the OPEN entry of the process that called the write, `number` counts its writes.
+ * `origin` is the position of the OPEN entry of the process that called the write, `number` counts its writes; `key`: under which its
+ * caller may repeat it, empty if none.
  */
 export type Entry =
-  | { readonly kind: 'write', readonly origin: number, readonly number: number, readonly body: Uint8Array, readonly operations: readonly KeyedOperation[] }
+  | { readonly kind: 'write', readonly origin: number, readonly number: number, readonly body: Uint8Array, readonly operations: readonly KeyedOperation[], readonly key?: string }
   | { readonly kind: 'skip', readonly origin: number, readonly number: number, readonly reason: SkipReason }
   | { readonly kind: 'open', readonly node: MemberId, readonly start: number }
   /** The data that the seeding founder brought along are in the log up to here. */

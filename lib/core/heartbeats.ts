@@ -5,8 +5,10 @@ import type { Message } from './messages.ts'
 import type { View, Vow } from './view.ts'
 import { isLive, majority } from './view.ts'
 
-/** How often a lease is asked for, in milliseconds: several times while one lasts. */
-const HEARTBEAT_MS = 150
+/** How often a lease is asked for, in milliseconds: several times while one lasts, and the answer to one may take as long. */
+export const HEARTBEAT_MS = 150
+/** Ticks come when they do: one that is so much too soon is soon enough. */
+const SLACK_MS = 25
 
 export interface HeartbeatHost extends Host {
   readonly now: number
@@ -29,6 +31,10 @@ export class Heartbeats {
   readonly #intervalMs: number
   /** What each member has applied, as last heard. */
   readonly #applied = new Map<MemberId, number>()
+  /** In which epoch the newest grant was. */
+  readonly #granted = new Map<MemberId, number>()
+  /** Grants that go with the next heartbeat. */
+  readonly #owed = new Map<MemberId, Message & { type: 'grant' }>()
   #sentAt = -Infinity
 
   constructor (host: HeartbeatHost, failureTimeoutMs: number) {
@@ -38,7 +44,7 @@ export class Heartbeats {
   }
 
   onTick (): void {
-    if (this.#host.now - this.#sentAt >= this.#intervalMs) this.#beat()
+    if (this.#host.now - this.#sentAt >= this.#intervalMs - SLACK_MS) this.#beat()
   }
 
   /** Another view is installed: what was granted in the last one is void. */
@@ -55,15 +61,24 @@ export class Heartbeats {
   /** It is no member. */
   forget (peer: MemberId): void {
     this.#applied.delete(peer)
+    this.#granted.delete(peer)
+    this.#owed.delete(peer)
   }
 
   onHeartbeat (from: MemberId, { epoch, sent, applied }: Message & { type: 'heartbeat' }): void {
     this.#applied.set(from, Math.max(applied, this.#applied.get(from) ?? 0))
-    if (epoch === 0) this.leases.release(from)
+    if (epoch === 0) {
+      this.leases.release(from)
+      this.#owed.delete(from)
+    }
     // Whoever has promised a later epoch grants no lease in this one.
     if (epoch === 0 || epoch < this.#host.vow.epoch) return
+    const holds = this.#granted.get(from) === epoch && this.leases.holds(from, this.#host.now)
+    this.#granted.set(from, epoch)
     this.leases.grant(from, this.#host.now)
-    this.#host.send(from, { type: 'grant', epoch, sent })
+    this.#owed.set(from, { type: 'grant', epoch, sent })
+    // Who holds a lease in this view for a while yet can wait for our next heartbeat: so two nodes that rest send each other a frame, not two.
+    if (!holds) this.#pay(from)
   }
 
   onGrant (from: MemberId, { epoch, sent }: Message & { type: 'grant' }): void {
@@ -90,7 +105,17 @@ export class Heartbeats {
     const { now, wall, connected, syncedApplied } = this.#host
     this.#sentAt = now
     const sent = this.leases.ask(now, wall)
-    for (const peer of connected) this.#host.send(peer, { type: 'heartbeat', epoch, sent, applied: syncedApplied })
+    for (const peer of connected) {
+      this.#host.send(peer, { type: 'heartbeat', epoch, sent, applied: syncedApplied })
+      this.#pay(peer)
+    }
+  }
+
+  #pay (peer: MemberId): void {
+    const grant = this.#owed.get(peer)
+    if (grant === undefined) return
+    this.#owed.delete(peer)
+    if (grant.epoch >= this.#host.vow.epoch) this.#host.send(peer, grant)
   }
 
   /** The epoch in which this node needs a lease; 0 if in none. */

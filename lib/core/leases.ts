@@ -45,6 +45,11 @@ export class Leases {
     this.#granted.set(holder, now + longer(LEASE_MS))
   }
 
+  /** Whether it holds a lease of ours, and half of that is left. */
+  holds (holder: MemberId, now: number): boolean {
+    return (this.#granted.get(holder) ?? 0) - now > LEASE_MS / 2
+  }
+
   /** It reads nothing any more by what it was granted. */
   release (holder: MemberId): void {
     this.#granted.delete(holder)

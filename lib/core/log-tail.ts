@@ -121,6 +121,8 @@ export class LogTail {
 
   /** The name of the log up to a position. */
   nameAt (position: number): LogName {
+    // Nothing has no epoch, whatever follows on it.
+    if (position === 0) return emptyLog
     return { position, epoch: this.#runs.find(run => run.position >= position)?.epoch ?? 0 }
   }
 

@@ -46,6 +46,8 @@ export class Log {
   get durableEnd (): number { return this.#durableEnd }
   /** Everything up to here is known to be committed. */
   get committed (): number { return this.#committed }
+  /** About how many bytes it takes. */
+  get bytes (): number { return this.#retention.bytes }
   /** How often a part of it was cut off: positions of before mean nothing after. */
   get cuts (): number { return this.#cuts }
 
@@ -72,7 +74,7 @@ export class Log {
     this.pending.clear()
     this.tail.visit(this.tail.base, (group) => { this.pending.mark(group); return true })
     // At once: whatever is lost next, the log on disk is the one in memory.
-    this.#host.persist({ cut: position })
+    this.#host.persist({ cut: this.tail.end })
   }
 
   /** Returns whether that is news. */

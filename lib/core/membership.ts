@@ -59,7 +59,7 @@ export class Membership {
     const removals = this.#removals(known, isReachable)
     // Without a coordinator, nothing else is changed than that some are gone without whom there can be none, and others take their place.
     if (!leads) for (const id of removals.keys()) if (isReachable(id)) removals.delete(id)
-    const add = this.#additions(known, removals, isReachable)
+    const add = this.#later(known, removals, this.#additions(known, removals, isReachable), isReachable)
     if (removals.size === 0 && add.length === 0) return null
     // Whoever is connected is not down, whatever a person says: it may read, so its promise is waited for.
     const forced = [...removals].filter(([id, force]) => force && isLive(known, id) && !this.#isUp(id)).map(([id]) => id)
@@ -104,15 +104,36 @@ export class Membership {
 
   /** Without these, there is a majority at this moment, and a member that has everything; and, unless with `fewer`, as many live ones as are asked for. */
   #canSpare (known: View, gone: readonly MemberId[], fewer: boolean, isReachable: (id: MemberId) => boolean): boolean {
-    const { self, testimony } = this.#host
+    const { self } = this.#host
     const left = known.members.filter(id => !gone.includes(id))
     const live = known.live.map(({ id }) => id).filter(id => left.includes(id))
-    const installed = (id: MemberId): number => id === self ? testimony.installed : this.#peers.status(id)?.installed ?? 0
-    const hasAll = (id: MemberId): boolean => installed(id) >= (since(known, id) ?? Infinity)
+    const sure = this.#sure(known, gone)
+    // One more disk can be lost at any time, as before; unless there is only one.
+    const enough = fewer ? 1 : Math.min(2, live.length)
     // Those who follow the one that goes have to follow one another: else the next view leaves some of them behind.
     const isTogether = !gone.includes(self) || live.every((a, i) => live.slice(i + 1).every(b => this.#peers.areConnected(a, b, self)))
     const others = left.filter(id => !known.witnesses.includes(id)).length - 1
-    return left.filter(isReachable).length >= majority(left) && live.some(hasAll) && (fewer || (isTogether && !this.#asksForMore(live, live.length, others)))
+    return left.filter(isReachable).length >= majority(left) && sure >= enough && (fewer || (isTogether && !this.#asksForMore(live, live.length, others)))
+  }
+
+  /** How many of the live members but these are sure to hold everything. */
+  #sure (known: View, gone: readonly MemberId[]): number {
+    const { self, testimony } = this.#host
+    const installed = (id: MemberId): number => id === self ? testimony.installed : this.#peers.status(id)?.installed ?? 0
+    return known.live.filter(({ id }) => !gone.includes(id) && installed(id) >= (since(known, id) ?? Infinity)).length
+  }
+
+  /**
+   * Where a single member would be left that is sure to hold everything, those that go wait until those that come are sure as well.
+   * Then nobody comes under the name of one that stays, or beyond the bound.
+   */
+  #later (known: View, removals: Map<MemberId, boolean>, add: Change['add'], isReachable: (id: MemberId) => boolean): Change['add'] {
+    const going = [...removals.keys()].filter(id => isLive(known, id) && isReachable(id))
+    if (this.#sure(known, [...removals.keys()]) > 1) return add
+    const coming = add.filter(({ name }) => name === '' || !going.some(id => nameOf(known, id) === name))
+    if (!coming.some(({ witness }) => !witness) || known.members.length + coming.length > MEMBERS_MAX) return add
+    for (const id of going) removals.delete(id)
+    return coming
   }
 
   /** One of these asks for more holders than there are. `others`: how many it means that asks for all others. */

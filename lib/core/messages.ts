@@ -1,4 +1,5 @@
 import type { Group, LogName, MemberId } from './entry.ts'
+import type { KeyRow } from './idempotency.ts'
 import type { OriginRow } from './origins.ts'
 import type { View } from './view.ts'
 
@@ -165,7 +166,7 @@ export type Message =
   | { readonly type: 'open', readonly epoch: number, readonly start: number }
   /** Consecutive numbers from `first` under one id. */
   | { readonly type: 'submit', readonly epoch: number, readonly origin: number, readonly first: number, readonly writes: readonly SubmittedWrite[] }
-  /** A number that shall become a skip if it has no position yet. */
+  /** A number that shall become a skip if it has no position yet. From another member than its origin: if that one cannot submit it any more. */
   | { readonly type: 'withdraw', readonly epoch: number, readonly origin: number, readonly number: number }
 
   /**
@@ -181,8 +182,8 @@ export type Message =
   | { readonly type: 'fetched', readonly common: number, readonly committed: number, readonly truncated: boolean, readonly groups: readonly Group[] }
   /** Asks for a copy of the data: for its beginning (null), or the chunk after a key, at a state of `applied` or later. */
   | { readonly type: 'copy', readonly after: Uint8Array | null, readonly applied: number }
-  /** The beginning of a copy: the log name and the table of origins with which it starts. */
-  | { readonly type: 'snapshot', readonly base: LogName, readonly seeded: boolean, readonly rows: ReadonlyArray<readonly [number, OriginRow]> }
+  /** The beginning of a copy: the log name, and the tables of origins and keys with which it starts. */
+  | { readonly type: 'snapshot', readonly base: LogName, readonly seeded: boolean, readonly rows: ReadonlyArray<readonly [number, OriginRow]>, readonly keys: ReadonlyArray<readonly [number, KeyRow]> }
   /**
    * All entries after key `after` up to `through` (null: to the end of the data), each as it was at some position between
    * `applied`, what the asker had applied when it asked, and `high`. `left`: about how many bytes of data follow; 0 if that is not known.
@@ -203,4 +204,6 @@ export interface SubmittedWrite {
   readonly body: Uint8Array
   readonly operations: ReadonlyArray<{ readonly type: 'put' | 'del', readonly key: Uint8Array }>
   readonly kind: SubmissionKind
+  /** Under which its caller may repeat it; empty if none. */
+  readonly key?: string
 }

@@ -3,10 +3,11 @@ import { groupBytes, lastPosition } from './entry.ts'
 import type { Host } from './host.ts'
 import type { LogTail } from './log-tail.ts'
 import type { Message } from './messages.ts'
+import type { KeyRow } from './idempotency.ts'
 import type { OriginRow } from './origins.ts'
 
-const FETCH_BYTES = 1024 * 1024
-const FETCH_GROUPS = 4096
+export const FETCH_BYTES = 1024 * 1024
+export const FETCH_GROUPS = 4096
 
 export interface SourceHost extends Host {
   readonly tail: LogTail
@@ -18,7 +19,7 @@ export interface SourceHost extends Host {
   readonly atRest: boolean
   readonly seeded: boolean
   /** The table of origins, and the name of the log, at *applied*; asked only at rest. */
-  readonly snapshot: { readonly base: LogName, readonly rows: ReadonlyArray<readonly [number, OriginRow]> }
+  readonly snapshot: { readonly base: LogName, readonly rows: ReadonlyArray<readonly [number, OriginRow]>, readonly keys: ReadonlyArray<readonly [number, KeyRow]> }
   /** An apply that is under way ends there; else *applied*. */
   readonly applying: number
   readonly complete: boolean

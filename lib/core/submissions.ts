@@ -1,5 +1,5 @@
 import type { Rejection, Settlement } from './effects.ts'
-import type { Entry, MemberId } from './entry.ts'
+import type { Entry, MemberId, SkipReason } from './entry.ts'
 import type { Host } from './host.ts'
 import type { SubmittedWrite } from './messages.ts'
 
@@ -123,7 +123,8 @@ export class Submissions {
       if (number > entry.number) break
       // A higher number of ours came first: the log never takes this one any more.
       if (number < entry.number) this.#settle(submission, { outcome: 'aborted', why: 'withdrawn', transaction: this.#name(submission) })
-      else if (entry.kind === 'skip') this.#settle(submission, { outcome: 'aborted', why: submission.withdrawn ? 'timeout' : entry.reason, transaction: this.#name(submission) })
+      // Of one that is repeated, the log has the first before it.
+      else if (entry.kind === 'skip' && entry.reason !== 'repeated') this.#settle(submission, { outcome: 'aborted', why: whySkipped(submission, entry.reason), transaction: this.#name(submission) })
       else this.#unassured.push({ position, submission: this.#decided(submission) })
     }
     this.#pump()
@@ -214,6 +215,11 @@ export class Submissions {
     }
   }
 
+  /** What became of a write of another process, or of an earlier one: see `CoordinatorHost`. */
+  ask (origin: number, number: number): void {
+    if (this.#coordinator !== null) this.#host.send(this.#coordinator, { type: 'withdraw', epoch: this.#epoch, origin, number })
+  }
+
   #open (): void {
     if (this.#coordinator === null) return
     this.#host.send(this.#coordinator, { type: 'open', epoch: this.#epoch, start: this.#host.start })
@@ -291,4 +297,8 @@ export class Submissions {
       this.#tell(submission, { outcome: 'aborted', why: 'timeout', transaction: null })
     }
   }
+}
+
+function whySkipped ({ withdrawn }: Submission, reason: Exclude<SkipReason, 'repeated'>): Rejection {
+  return withdrawn && reason === 'withdrawn' ? 'timeout' : reason
 }

@@ -1,6 +1,7 @@
 import type { Environment } from '../env.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Address, Identity, NetworkHandler } from './network.ts'
+import type { Secret } from './secret.ts'
 import type { SessionTable } from './session-table.ts'
 
 export interface NetLimits {
@@ -9,6 +10,7 @@ export interface NetLimits {
   failureTimeoutMs: number
   handshakeTimeoutMs: number
   dialTimeoutMs: number
+  handshakesMax: number
   reconnectMinMs: number
   reconnectMaxMs: number
   failAfter: number
@@ -22,6 +24,8 @@ export interface NetContext {
   readonly sessions: SessionTable
   /** Random bytes in hex that only this running network tells. */
   readonly instance: string
+  /** What a peer has to show that it has, before anything else. Null: nothing. */
+  readonly secret: Secret | null
   /** The handler's onError, as long as the network is not closed. */
   report (error: Error, address: Address | null): void
   /** The handler's onRefused, as long as the network is not closed. */

@@ -2,11 +2,13 @@ import type { Duplex } from 'node:stream'
 import type { Timer } from '../env.ts'
 import { codes, ReplicatorError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
+import { challengeBytes, decodeAuth, decodeProof, encodeChallenge, encodeProof } from '../wire/auth.ts'
 import { WireError } from '../wire/bytes.ts'
 import {
   commonVersion, decodeHello, decodeVerdict, encodeVerdict, encodeWelcome, handshakeBytesMax, ownVersions
 } from '../wire/handshake.ts'
 import type { Hello, Welcome } from '../wire/handshake.ts'
+import { toHex } from '../wire/hex.ts'
 import type { Method } from '../wire/rpc-frame.ts'
 import type { NetContext } from './context.ts'
 import { log } from './log.ts'
@@ -14,16 +16,22 @@ import type { Identity } from './network.ts'
 import { adviceFor } from './refusal.ts'
 import { RpcLink } from './rpc-link.ts'
 import type { LinkHandler } from './rpc-link.ts'
+import type { Transcript } from './secret.ts'
 
-/** The handshake on the side that was dialled. */
+/**
+ * The handshake on the side that was dialled. Where there is a secret, nothing that the dialler says counts, and it is told
+ * nothing, before it has shown that it has the secret, too.
+ */
 export class Inbound implements LinkHandler {
   readonly link: RpcLink
   readonly #context: NetContext
   readonly #onSettled: (inbound: Inbound) => void
   readonly #timer: Timer
+  #transcript: Transcript | null = null
+  #isProven = false
   #peer: Identity | null = null
 
-  /** `onSettled` is called once: when there is a session, or will never be. */
+  /** `onSettled` is called when there is a session, or when the connection takes up nothing more. */
   constructor (context: NetContext, stream: Duplex, onSettled: (inbound: Inbound) => void) {
     this.#context = context
     this.#onSettled = onSettled
@@ -35,9 +43,25 @@ export class Inbound implements LinkHandler {
     }, handshakeTimeoutMs)
   }
 
+  /** Whether the dialler has shown that it has the secret. */
+  get isProven (): boolean {
+    return this.#isProven
+  }
+
+  /** Makes room for others. Strangers shall not fill the log of errors with that. */
+  evict (): void {
+    const error = new ReplicatorError(codes.queueFull, 'too many connections in the handshake')
+    log('inbound connection evicted: %s', error.message)
+    this.link.handler = ignore
+    this.#settle()
+    this.link.drop(error)
+  }
+
   onCall (method: Method, payload: Uint8Array, reply: (payload: Uint8Array) => void): void {
     switch (method) {
-      case 'hello': return this.#onHello(decodeHello(payload), reply)
+      case 'auth': return this.#onAuth(payload, reply)
+      case 'prove': return this.#onProve(payload, reply)
+      case 'hello': return this.#onHello(payload, reply)
       case 'start': return this.#onStart(payload, reply)
       case 'frame':
       case 'ping': throw new WireError(`"${method}" before the handshake`)
@@ -53,9 +77,48 @@ export class Inbound implements LinkHandler {
     this.#context.report(error, this.#peer?.address ?? null)
   }
 
-  #onHello (hello: Hello, reply: (payload: Uint8Array) => void): void {
+  #onAuth (payload: Uint8Array, reply: (payload: Uint8Array) => void): void {
+    if (this.#transcript !== null || this.#peer !== null) throw new WireError('"auth" is not the first call')
+
+    const { secret, env } = this.#context
+    const version = commonVersion(decodeAuth(payload).versions, ownVersions)
+    const code = version === 0 ? codes.version : secret === null ? codes.unauthorized : null
+    if (code !== null) {
+      reply(encodeChallenge({ versions: ownVersions, version: 0, code, nonce: null }))
+      return this.#turnAway(code, 'wants a secret, and this node has none')
+    }
+
+    const challenge = encodeChallenge({ versions: ownVersions, version, code, nonce: toHex(env.randomBytes(challengeBytes)) })
+    this.#transcript = { auth: payload.slice(), challenge }
+    reply(challenge)
+  }
+
+  // The dialler first: so a stranger gets nothing on which it could try secrets at its leisure.
+  #onProve (payload: Uint8Array, reply: (payload: Uint8Array) => void): void {
+    const { secret } = this.#context
+    const transcript = this.#transcript
+    if (secret === null || transcript === null || this.#isProven) throw new WireError('"prove" without a challenge')
+
+    const proof = decodeProof(payload)
+    if (proof === null || !secret.isProof(proof, 'dialler', transcript)) {
+      reply(encodeProof(null))
+      return this.#turnAway(codes.unauthorized, 'did not show that it has the secret')
+    }
+    reply(encodeProof(secret.proof('acceptor', transcript)))
+    this.link.seal(secret.seals('acceptor', transcript))
+    this.#isProven = true
+  }
+
+  #onHello (payload: Uint8Array, reply: (payload: Uint8Array) => void): void {
     if (this.#peer !== null) throw new WireError('a second "hello"')
 
+    if (this.#context.secret !== null && !this.#isProven) {
+      if (this.#transcript !== null) throw new WireError('"hello" before "prove"')
+      reply(encodeWelcome({ versions: ownVersions, version: 0, code: codes.unauthorized, body: null }))
+      return this.#turnAway(codes.unauthorized, 'showed no secret')
+    }
+
+    const hello = decodeHello(payload)
     const version = commonVersion(hello.versions, ownVersions)
     const identity = this.#context.handler.identify()
     const { instance } = this.#context
@@ -114,11 +177,20 @@ export class Inbound implements LinkHandler {
     sessions.start(this.#context, { link: this.link, peer, address: peer.address, outbound: false, order })
   }
 
+  /** A stranger may be one of the nodes whose options are wrong: here, too, somebody has to learn of it. */
+  #turnAway (code: ErrorCode, why: string): void {
+    this.#refuse(code, undefined)
+    if (code !== codes.unauthorized) return
+    this.#context.report(new ReplicatorError(code, `a connection was refused: the one who dialled ${why}${adviceFor(code)}`), null)
+  }
+
   // The refused side reports it. Here, it is only to be seen by those who look for it.
   #refuse (code: ErrorCode, peer: Identity | undefined): void {
     log('inbound connection of %s refused: %s', peer === undefined ? 'a stranger' : nameOf(peer), code)
     this.link.handler = ignore
-    this.#settle()
+    this.#timer.cancel()
+    // It counts until it is gone, for the other side may take its time to read this.
+    this.link.closed.then(() => { this.#onSettled(this) })
     this.link.end(new ReplicatorError(code, `refused: ${code}`))
   }
 

@@ -92,6 +92,8 @@ export class LiveSession implements Session, LinkHandler {
     switch (method) {
       case 'frame': return this.#onFrame(payload)
       case 'ping': return reply(noBytes)
+      case 'auth':
+      case 'prove':
       case 'hello':
       case 'start': throw new WireError(`"${method}" after the handshake`)
       default: return method satisfies never

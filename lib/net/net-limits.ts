@@ -1,14 +1,17 @@
+import { fixedLimits, optionLimits } from '../limits.ts'
 import type { NetLimits } from './context.ts'
 
 const defaults: NetLimits = {
-  frameBytesMax: 32 * 1024 * 1024,
+  frameBytesMax: fixedLimits.frameBytes.value,
   heartbeatMs: 1000,
-  failureTimeoutMs: 5000,
-  handshakeTimeoutMs: 5000,
-  dialTimeoutMs: 5000,
-  reconnectMinMs: 100,
-  reconnectMaxMs: 5000,
-  failAfter: 16
+  failureTimeoutMs: optionLimits.failureTimeoutMs.value,
+  handshakeTimeoutMs: fixedLimits.handshakeMs.value,
+  dialTimeoutMs: fixedLimits.dialMs.value,
+  // Twice what all other members can have at a time, so that they do not push out each other.
+  handshakesMax: fixedLimits.handshakes.value,
+  reconnectMinMs: fixedLimits.reconnectMinMs.value,
+  reconnectMaxMs: fixedLimits.reconnectMaxMs.value,
+  failAfter: optionLimits.failAfter.value
 }
 
 // Far below what makes Node's timers fire at once, as they are also given multiples.

@@ -2,8 +2,11 @@ import type { Duplex } from 'node:stream'
 import type { Timer } from '../env.ts'
 import { codes, ReplicatorError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
+import { challengeBytes, decodeChallenge, decodeProof, encodeAuth, encodeProof } from '../wire/auth.ts'
 import { WireError } from '../wire/bytes.ts'
 import { decodeVerdict, decodeWelcome, encodeHello, encodeVerdict, handshakeBytesMax, ownVersions } from '../wire/handshake.ts'
+import { toHex } from '../wire/hex.ts'
+import type { Method } from '../wire/rpc-frame.ts'
 import type { NetContext } from './context.ts'
 import type { LiveSession } from './live-session.ts'
 import { log } from './log.ts'
@@ -11,6 +14,7 @@ import type { Address, Identity } from './network.ts'
 import { adviceFor } from './refusal.ts'
 import { RpcLink } from './rpc-link.ts'
 import type { LinkHandler } from './rpc-link.ts'
+import type { Secret, Transcript } from './secret.ts'
 import { assertStream, isConnecting, setNoDelay } from './transport.ts'
 import type { Transport } from './transport.ts'
 
@@ -109,26 +113,62 @@ export class Outbound implements LinkHandler {
     this.#link = link
     this.#events.onLink(link)
 
-    if (isConnecting(stream)) stream.once('connect', () => { this.#sayHello(link) })
-    else this.#sayHello(link)
+    if (isConnecting(stream)) stream.once('connect', () => { this.#onConnected(link) })
+    else this.#onConnected(link)
   }
 
-  #sayHello (link: RpcLink): void {
+  #onConnected (link: RpcLink): void {
     this.#timer.cancel()
     if (this.#done) return
 
-    const { env, limits, handler, instance } = this.#context
-    const body = { instance, identity: handler.identify(), dialled: this.#address }
+    const { env, limits, secret } = this.#context
     this.#deadline = env.now() + limits.handshakeTimeoutMs
-    link.call('hello', encodeHello({ versions: ownVersions, body }), limits.handshakeTimeoutMs, (error, payload) => {
-      if (error === null && !this.#done) this.#onWelcome(link, payload)
+    if (secret === null) this.#sayHello(link)
+    else this.#authenticate(link, secret)
+  }
+
+  /** Shows that we have the secret, and has the peer show it: before that, it is not told who we are. */
+  #authenticate (link: RpcLink, secret: Secret): void {
+    const nonce = toHex(this.#context.env.randomBytes(challengeBytes))
+    const auth = encodeAuth({ versions: ownVersions, nonce })
+    this.#call(link, 'auth', auth, (challenge) => {
+      const { code } = decodeChallenge(challenge)
+      if (code !== null) return this.#refused(code, null)
+
+      const transcript = { auth, challenge: challenge.slice() }
+      this.#call(link, 'prove', encodeProof(secret.proof('dialler', transcript)), (answer) => {
+        this.#onProof(link, secret, transcript, decodeProof(answer))
+      })
+    })
+  }
+
+  #onProof (link: RpcLink, secret: Secret, transcript: Transcript, proof: Uint8Array | null): void {
+    if (proof === null) return this.#refused(codes.unauthorized, null)
+    if (!secret.isProof(proof, 'acceptor', transcript)) {
+      return this.#conclude(codes.unauthorized, `whoever answers at ${this.#name} did not show that it has the secret`)
+    }
+    link.seal(secret.seals('dialler', transcript))
+    this.#sayHello(link)
+  }
+
+  #sayHello (link: RpcLink): void {
+    const { handler, instance } = this.#context
+    const body = { instance, identity: handler.identify(), dialled: this.#address }
+    this.#call(link, 'hello', encodeHello({ versions: ownVersions, body }), (payload) => { this.#onWelcome(link, payload) })
+  }
+
+  /** One step of the handshake, with the time that is left for all of it. */
+  #call (link: RpcLink, method: Method, payload: Uint8Array, onReply: (payload: Uint8Array) => void): void {
+    const timeoutMs = Math.max(1, this.#deadline - this.#context.env.now())
+    link.call(method, payload, timeoutMs, (error, reply) => {
+      if (error === null && !this.#done) onReply(reply)
     })
   }
 
   #onWelcome (link: RpcLink, payload: Uint8Array): void {
     const welcome = decodeWelcome(payload)
     const own = this.#context.handler.identify()
-    if (welcome.body === null) return this.#refused(codes.version, null)
+    if (welcome.body === null) return this.#refused(welcome.code ?? codes.version, null)
 
     const peer = welcome.body.identity
     if (welcome.body.instance === this.#context.instance) {
@@ -152,10 +192,7 @@ export class Outbound implements LinkHandler {
       link.send('start', encodeVerdict({ code: null, order }))
       this.#start(link, peer, order)
     } else {
-      const timeoutMs = Math.max(1, this.#deadline - this.#context.env.now())
-      link.call('start', encodeVerdict({ code: null, order: 0 }), timeoutMs, (error, answer) => {
-        if (error === null && !this.#done) this.#onVerdict(link, peer, answer)
-      })
+      this.#call(link, 'start', encodeVerdict({ code: null, order: 0 }), (answer) => { this.#onVerdict(link, peer, answer) })
     }
   }
 

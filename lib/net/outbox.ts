@@ -2,16 +2,17 @@ import type { WireMessage } from '../wire/messages.ts'
 import { ByteWriter } from '../wire/bytes.ts'
 import { MESSAGES_MAX, writeMessage } from '../wire/messages.ts'
 import { codes } from '../errors.ts'
+import { fixedLimits } from '../limits.ts'
 import type { Session } from './network.ts'
 
 /** Frames end here, so that a vote never waits behind more than this in the same frame. */
 const FRAME_BYTES = 256 * 1024
 
 /** A peer that makes us answer and does not read the answers is disconnected at so many. */
-const URGENT_MAX = 10_000
+const URGENT_MAX = fixedLimits.unreadMessages.value
 
-/** Only the newest of these says anything. */
-const newest: ReadonlySet<WireMessage['type']> = new Set(['status', 'refuse', 'addresses', 'heartbeat', 'grant'])
+/** Only the newest of these says anything: it takes the place of one that still waits. Who catches up waits for one answer at a time. */
+const newest: ReadonlySet<WireMessage['type']> = new Set(['status', 'refuse', 'addresses', 'heartbeat', 'grant', 'fetched', 'chunk', 'snapshot', 'verifying', 'digest'])
 /** These carry data. */
 const bulky: ReadonlySet<WireMessage['type']> = new Set(['prepare', 'submit', 'withdraw', 'fetched', 'chunk'])
 
@@ -30,13 +31,10 @@ export class Outbox {
   }
 
   push (message: WireMessage): void {
-    if (bulky.has(message.type)) {
-      this.#bulk.push(message)
-      return
-    }
-    if (newest.has(message.type)) this.#urgent = this.#urgent.filter(({ type }) => type !== message.type)
-    else if (this.#urgent.length >= URGENT_MAX) return this.#session.close(codes.queueFull)
-    this.#urgent.push(message)
+    const isBulky = bulky.has(message.type)
+    if (newest.has(message.type)) this.#forget(message.type)
+    else if (!isBulky && this.#urgent.length >= URGENT_MAX) return this.#session.close(codes.queueFull)
+    ;(isBulky ? this.#bulk : this.#urgent).push(message)
   }
 
   /** The transport takes more. */
@@ -53,6 +51,12 @@ export class Outbox {
       this.#fill(writer, this.#bulk)
       this.#paused = !this.#session.send(writer.finish())
     }
+  }
+
+  #forget (type: WireMessage['type']): void {
+    const isOther = (message: WireMessage): boolean => message.type !== type
+    if (bulky.has(type)) this.#bulk = this.#bulk.filter(isOther)
+    else this.#urgent = this.#urgent.filter(isOther)
   }
 
   #fill (writer: ByteWriter, messages: WireMessage[]): void {

@@ -9,6 +9,8 @@ export function adviceFor (code: ErrorCode): string {
         'If it shall join that one, release({ purge: true }) it, and begin with an empty database, or with overwrite: true'
     case codes.staleIdentity:
       return '. That peer has seen a later start of this node, or another copy of its disk'
+    case codes.unauthorized:
+      return ". The two have not the same secret, or only one of them has one: the option 'secret' must be the same on all nodes"
     default:
       return ''
   }

@@ -2,10 +2,13 @@ import type { Duplex } from 'node:stream'
 import rpc from 'rpc-stream'
 import { codes, ReplicatorError } from '../errors.ts'
 import type { Environment, Timer } from '../env.ts'
+import { fixedLimits } from '../limits.ts'
 import { WireError } from '../wire/bytes.ts'
 import { FrameDecoder, frameHeaderBytes, writeFrameHeader } from '../wire/frame.ts'
 import { decodeRpcFrame, encodeRpcHeader, isReply, methods, rpcHeaderBytesMax, rpcPayload } from '../wire/rpc-frame.ts'
 import type { Method, RpcFrame } from '../wire/rpc-frame.ts'
+import { tagBytes } from './seal.ts'
+import type { Seals } from './seal.ts'
 
 /** Who answers the calls of the other side: first the handshake, then the session. */
 export interface LinkHandler {
@@ -25,7 +28,7 @@ interface PendingCall {
 }
 
 /** An honest peer makes a call a second. */
-const unreadMax = 1000
+const unreadMax = fixedLimits.unreadReplies.value
 
 /** Smaller payloads are copied behind their header: one write is then cheaper than two. */
 const copyBytesMax = 1024
@@ -56,6 +59,8 @@ export class RpcLink {
   readonly #rpc = rpc(null, true)
   readonly #decoder: FrameDecoder
   readonly #pending = new Map<number, PendingCall>()
+  #payloadBytesMax: number
+  #seals: Seals | null = null
   #callId = 0
   #error: ReplicatorError | null = null
   #corked = false
@@ -69,7 +74,8 @@ export class RpcLink {
     this.#env = env
     this.#stream = stream
     this.handler = handler
-    this.#decoder = new FrameDecoder(payloadBytesMax + rpcHeaderBytesMax)
+    this.#payloadBytesMax = payloadBytesMax
+    this.#decoder = new FrameDecoder(this.#frameBytesMax)
     this.closed = new Promise((resolve) => { this.#onStreamClosed = resolve })
 
     this.#rpc.on('data', (frame) => { this.#write(frame as RpcFrame) })
@@ -103,7 +109,14 @@ export class RpcLink {
 
   /** Sets the largest payload that is accepted from now on. */
   acceptPayloads (bytesMax: number): void {
-    this.#decoder.limit = bytesMax + rpcHeaderBytesMax
+    this.#payloadBytesMax = bytesMax
+    this.#decoder.limit = this.#frameBytesMax
+  }
+
+  /** From the next frame on, in both directions, each has a tag. */
+  seal (seals: Seals): void {
+    this.#seals = seals
+    this.#decoder.limit = this.#frameBytesMax
   }
 
   /** Sends a call that has no reply. Returns false if the transport wants a pause; `onDrain` follows. */
@@ -145,6 +158,12 @@ export class RpcLink {
     this.#finish(error)
   }
 
+  /** The same, also if it is being closed and the other side takes its time to read the last of it. */
+  drop (error: ReplicatorError): void {
+    if (this.#error === null) this.destroy(error)
+    else if (!this.#stream.destroyed) this.#destroyStream(error)
+  }
+
   #finish (error: ReplicatorError): void {
     this.#error = error
     const pending = [...this.#pending.values()]
@@ -173,7 +192,7 @@ export class RpcLink {
       while (this.#error === null) {
         const bytes = this.#decoder.next()
         if (bytes === null) break
-        this.#onFrame(decodeRpcFrame(bytes))
+        this.#onFrame(decodeRpcFrame(this.#seals === null ? bytes : this.#seals.receiving.open(bytes)))
       }
     } catch (err) {
       this.#fail(err)
@@ -220,15 +239,26 @@ export class RpcLink {
 
     const payload = rpcPayload(frame)
     const header = encodeRpcHeader(frame)
-    const copied = payload.length <= copyBytesMax ? payload.length : 0
-    const head = new Uint8Array(frameHeaderBytes + header.length + copied)
-    writeFrameHeader(head, header.length + payload.length)
+    const tag = this.#seals === null ? noBytes : this.#seals.sending.tag(header, payload)
+    const isCopied = payload.length <= copyBytesMax
+    const head = new Uint8Array(frameHeaderBytes + header.length + (isCopied ? payload.length + tag.length : 0))
+    writeFrameHeader(head, header.length + payload.length + tag.length)
     head.set(header, frameHeaderBytes)
-    if (copied !== 0) head.set(payload, frameHeaderBytes + header.length)
+    if (isCopied) {
+      head.set(payload, frameHeaderBytes + header.length)
+      head.set(tag, head.length - tag.length)
+    }
 
     let more = this.#stream.write(head)
-    if (copied !== payload.length) more = this.#stream.write(payload)
+    if (!isCopied) {
+      more = this.#stream.write(payload)
+      if (tag.length !== 0) more = this.#stream.write(tag)
+    }
     if (!more) this.#blocked = true
+  }
+
+  get #frameBytesMax (): number {
+    return this.#payloadBytesMax + rpcHeaderBytesMax + (this.#seals === null ? 0 : tagBytes)
   }
 
   // All frames of a turn leave in one write. And a stream that hands its bytes on at once, to a peer in the

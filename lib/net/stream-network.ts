@@ -11,6 +11,7 @@ import { log } from './log.ts'
 import { netLimits } from './net-limits.ts'
 import type { Address, Network, NetworkHandler } from './network.ts'
 import type { RpcLink } from './rpc-link.ts'
+import { Secret } from './secret.ts'
 import { serverStream } from './server-stream.ts'
 import { SessionTable } from './session-table.ts'
 import { setNoDelay, tcp } from './transport.ts'
@@ -20,6 +21,8 @@ export interface StreamNetworkOptions extends Partial<NetLimits> {
   env: Environment
   /** How to reach an address. Default: TCP. */
   transport?: Transport
+  /** What all nodes share, and show one another that they have it. Default: none, and everybody may connect. */
+  secret?: Uint8Array | null
 }
 
 export interface Listener {
@@ -29,14 +32,12 @@ export interface Listener {
   close (): Promise<void>
 }
 
-/** Strangers may not fill the memory: so many connections may be in the handshake at a time. */
-const handshakesMax = 64
-
 /** A network over any streams of bytes: TCP, TLS, HTTP, WebSocket. */
 export class StreamNetwork implements Network {
   readonly #env: Environment
   readonly #transport: Transport
   readonly #limits: NetLimits
+  readonly #secret: Secret | null
   readonly #sessions = new SessionTable()
   /** What to dial, and with whom: null until the start. */
   readonly #addresses = new Map<string, { address: Address, dialler: Dialler | null }>()
@@ -50,6 +51,7 @@ export class StreamNetwork implements Network {
     this.#env = options.env
     this.#transport = options.transport ?? tcp
     this.#limits = netLimits(options)
+    this.#secret = options.secret == null ? null : new Secret(options.secret)
   }
 
   start (handler: NetworkHandler): void {
@@ -62,6 +64,7 @@ export class StreamNetwork implements Network {
       handler,
       sessions: this.#sessions,
       instance: toHex(this.#env.randomBytes(instanceBytes)),
+      secret: this.#secret,
       report: (error, address) => { if (this.#closing === null) handler.onError(error, address) },
       refused: (peer, code) => { if (this.#closing === null) handler.onRefused(peer, code) }
     }
@@ -136,7 +139,8 @@ export class StreamNetwork implements Network {
     await undefined
 
     for (const { dialler } of this.#addresses.values()) dialler?.stop()
-    for (const inbound of [...this.#handshakes]) inbound.link.destroy(error)
+    // Those that are refused may still read why.
+    for (const { link } of [...this.#handshakes]) link.destroy(error)
     for (const session of this.#sessions.all()) session.end(error)
     const servers = [...this.#servers].map(closeServer)
     await Promise.all([...this.#links].map((link) => link.closed))
@@ -155,22 +159,28 @@ export class StreamNetwork implements Network {
 
   #accept (stream: Duplex): void {
     const context = this.#context
-    const reason = this.#closing !== null || context === null
-      ? closedError('the network is not started, or closed')
-      : this.#handshakes.size >= handshakesMax
-        ? new ReplicatorError(codes.queueFull, 'too many connections in the handshake')
-        : null
-
-    if (context === null || reason !== null) {
+    if (this.#closing !== null || context === null) {
+      const error = closedError('the network is not started, or closed')
       stream.on('error', () => {})
-      stream.destroy(reason ?? undefined)
-      log('inbound connection refused: %s', reason?.message)
+      stream.destroy(error)
+      log('inbound connection refused: %s', error.message)
       return
     }
 
+    if (this.#handshakes.size >= this.#limits.handshakesMax) this.#evict()
     const inbound = new Inbound(context, stream, (settled) => { this.#handshakes.delete(settled) })
     this.#handshakes.add(inbound)
     this.#track(inbound.link)
+  }
+
+  /**
+   * Strangers may not fill the memory, nor keep others out: the one that has taken longest makes room, for an honest peer needs a few
+   * round trips only. Those with the secret stay, as long as there is anybody else.
+   */
+  #evict (): void {
+    const all = [...this.#handshakes]
+    const oldest = all.find(({ isProven }) => !isProven) ?? all[0]
+    oldest?.evict()
   }
 
   #track (link: RpcLink): void {

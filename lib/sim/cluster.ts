@@ -5,14 +5,15 @@ import type { DiskImage } from './disk.ts'
 import { SimDisk } from './disk.ts'
 import type { NetworkBehaviour } from './fabric.ts'
 import { Fabric } from './fabric.ts'
-import type { DiskBehaviour } from './level.ts'
-import { goodDisk, SimLevel } from './level.ts'
+import type { DiskBehaviour } from './disk-calls.ts'
+import { goodDisk } from './disk-calls.ts'
+import { SimLevel } from './level.ts'
 import type { WallClock } from './process.ts'
 import { SimProcess } from './process.ts'
 import { World } from './world.ts'
 
 /** Options of the replicator on one machine. */
-export type MachineOptions = Omit<ReplicatorOptions, 'host' | 'port' | 'peers' | 'transport'>
+export type MachineOptions = Omit<ReplicatorOptions, 'host' | 'port' | 'peers' | 'transport' | 'secret'>
 
 export interface SimClusterOptions {
   /** Decides everything that happens. */
@@ -86,10 +87,11 @@ export class SimMachine {
     const drift = 1 + (world.random.next() * 2 - 1) * (options.driftMax ?? 0)
     const process = new SimProcess(world, this.name, drift, this.#wallClock)
     this.#process = process
-    this.#db = new SimLevel(this.disk, process, world.random.fork(), this.behaviour)
+    const db = this.#db = new SimLevel(this.disk, process, world.random.fork(), this.behaviour)
     const peers = this.peers.map(host => ({ host, port: 1 }))
-    this.#replicator = new DatabaseReplicator(this.#db, { name: this.name, ...this.options, host: this.name, port: 1, peers }, {
+    this.#replicator = new DatabaseReplicator(db, { name: this.name, ...this.options, host: this.name, port: 1, peers }, {
       env: process,
+      files: () => async () => db.files,
       network: (settings) => fabric.plug(process, settings.failAfter, settings.failureTimeoutMs)
     })
     this.#replicator.on('ready', () => { world.say(`${this.name} is ready in epoch ${this.replicator.stats().epoch}`) })
@@ -101,13 +103,13 @@ export class SimMachine {
     })
   }
 
-  /** The process is killed. What it has written stays. */
+  /** The process is killed. What it has written stays, and of what it was about to write to files, perhaps the first part. */
   kill (): void {
     this.#end(`${this.name} is killed`, false)
   }
 
   /**
-   * The power is cut: of what was not synced, a suffix is lost. Nobody is told. With `tear`, the first batch that is lost
+   * The power is cut: of what was not synced, a suffix is lost, and of files, any sectors. Nobody is told. With `tear`, the first batch that is lost
    * is lost only in part, and its last value is cut short: a store that breaks its promise of atomic batches. The next
    * start finds that, unless there was nothing to tear; `disk.mend()` removes the rest of the batch.
    */
@@ -117,6 +119,8 @@ export class SimMachine {
     const kept = random.below(tear ? Math.max(1, lost) : lost + 1)
     this.#end(`${this.name} loses power, and ${lost - kept} of ${lost} unsynced writes`, true)
     this.disk.cutPower(kept, tear ? bytes => random.below(bytes) : null)
+    const inFiles = this.disk.files.cutPower(random)
+    if (inFiles > 0) this.#cluster.world.say(`the files of ${this.name} lose ${inFiles} unsynced sectors or names`)
     if (tear && this.disk.torn) this.#cluster.world.say(`the last write of ${this.name} is torn`)
   }
 
@@ -176,7 +180,7 @@ export class SimMachine {
 
   /** The machine gets a new disk: what starts on it next is a new node. It must be down. */
   wipe (): void {
-    this.#exchange(`${this.name} gets a new disk`, [])
+    this.#exchange(`${this.name} gets a new disk`, { store: [], files: [] })
   }
 
   #exchange (line: string, image: DiskImage): void {
@@ -189,6 +193,8 @@ export class SimMachine {
     if (this.#process === null) return
     this.#cluster.world.say(line)
     this.#process.kill()
+    this.disk.files.interrupt(this.#cluster.world.random)
+    this.disk.forgetSpoiled()
     this.#cluster.fabric.unplug(this.name, silently)
     this.#process = null
     this.#db = null

@@ -1,11 +1,18 @@
+import type { DirectoryImage } from './directory.ts'
+import { SimDirectory } from './directory.ts'
+
 /** A change of one key; the value null deletes. Keys are latin1 strings, so they sort like bytes. */
 export interface DiskChange {
   readonly key: string
   readonly value: Uint8Array | null
 }
 
-/** All that a disk holds, in order. */
-export type DiskImage = ReadonlyArray<readonly [key: string, value: Uint8Array]>
+/** All that a disk holds. */
+export interface DiskImage {
+  /** What is in the store, in order. */
+  readonly store: ReadonlyArray<readonly [key: string, value: Uint8Array]>
+  readonly files: DirectoryImage
+}
 
 /** A batch, and how to undo it. */
 interface Batch {
@@ -19,11 +26,12 @@ interface Batch {
 }
 
 /**
- * What the disk of a simulated machine holds. Batches are atomic, and a crash of the machine loses a suffix of those that
+ * What the disk of a simulated machine holds: a store, and plain files beside it. Batches of the store are atomic, and a crash of the machine loses a suffix of those that
  * were not synced; unless it is told to break that promise, see `cutPower`. Like LevelDB, the store begins a new log file now and
  * then: a sync covers the newest only, and of the one before, a suffix may be lost that was not synced, until yet another is begun.
  */
 export class SimDisk {
+  readonly files = new SimDirectory()
   /** All keys, sorted. */
   #keys: string[] = []
   readonly #values = new Map<string, Uint8Array>()
@@ -31,9 +39,13 @@ export class SimDisk {
   #batches: Batch[] = []
   #written = 0
   #file = 0
-  #torn = false
+  #torn: string | null = null
+  /** The number of the last batch that was written before one that failed. */
+  #soundUntil: number | null = null
   /** Called with each batch that is written. */
   onBatch: ((changes: readonly DiskChange[]) => void) | null = null
+  /** Called when it is put back to an image, or replaced. */
+  onReplace: (() => void) | null = null
 
   get (key: string): Uint8Array | undefined {
     return this.#values.get(key)
@@ -55,6 +67,11 @@ export class SimDisk {
 
   /** The last batch is there in part. */
   get torn (): boolean {
+    return this.#torn !== null
+  }
+
+  /** The key whose value is cut short, if it is. */
+  get tornKey (): string | null {
     return this.#torn
   }
 
@@ -77,21 +94,46 @@ export class SimDisk {
 
   /** Everything at this moment: what a killed process leaves behind. */
   image (): DiskImage {
-    return this.range(null, null)
+    return { store: this.range(null, null), files: this.files.image() }
   }
 
-  /** The disk is put back to an image, or, if that is empty, replaced by a new one. Nothing of this is unsynced, and nobody who watches batches is told. */
-  replace (image: DiskImage): void {
+  /** The disk is put back to an image, or, if that is empty, replaced by a new one. Nothing of this is unsynced. */
+  replace ({ store, files }: DiskImage): void {
     this.#values.clear()
-    for (const [key, value] of image) this.#values.set(key, value)
-    this.#keys = image.map(([key]) => key)
+    for (const [key, value] of store) this.#values.set(key, value)
+    this.#keys = store.map(([key]) => key)
     this.#batches = []
-    this.#torn = false
+    this.#torn = null
+    this.#soundUntil = null
+    this.files.replace(files)
+    this.onReplace?.()
   }
 
   /** The store is opened, and makes durable what it finds. */
   flush (): void {
-    if (!this.#torn) this.#batches = []
+    if (!this.torn) this.#batches = []
+  }
+
+  /**
+   * A write has failed, and where in its log file the store goes on is not where it will look: what is written from now on is lost when
+   * it is opened again, synced or not.
+   */
+  spoil (): void {
+    this.#soundUntil ??= this.#written
+  }
+
+  /** The store is not open any more: when it is opened, it does not find what is behind a write that failed. */
+  forgetSpoiled (): void {
+    const last = this.#soundUntil ?? Infinity
+    this.#soundUntil = null
+    const first = this.#batches.findIndex(({ number }) => number > last)
+    if (first !== -1) for (const batch of this.#batches.splice(first).reverse()) this.#undo(batch)
+  }
+
+  /** All batches up to this one are in tables. */
+  flushed (number: number): void {
+    for (const batch of this.#batches) batch.synced ||= batch.number <= number
+    this.#forgetSynced()
   }
 
   /** The store begins a new log file. Before it does, it has flushed what was in the one before the last. */
@@ -111,19 +153,20 @@ export class SimDisk {
 
   /** All batches up to this one, of the same log file, are on stable storage. */
   sync (number: number): void {
+    if (number > (this.#soundUntil ?? Infinity)) return
     const file = this.#batches.find(batch => batch.number === number)?.file
     for (const batch of this.#batches) batch.synced ||= batch.number <= number && batch.file === file
     this.#forgetSynced()
   }
 
   /**
-   * The power is cut: of the batches of each log file that were not synced, the first `kept` survive. With `tear`, the first of the
+   * What a power cut does to the store: of the batches of each log file that were not synced, the first `kept` survive. With `tear`, the first of the
    * newest that does not is lost only in part: its last value is there with so many of its bytes as `tear` says, which must be
    * fewer than it has, and what comes before that is there as a whole. A batch that does not end with a value is lost as a whole.
    */
   cutPower (kept: number, tear: ((bytes: number) => number) | null = null): void {
     // A second cut finds nothing that the first has left to lose.
-    if (this.#torn) return
+    if (this.torn) return
     const lost = [this.#file - 1, this.#file].flatMap(file => this.#batches.filter(batch => batch.file === file && !batch.synced).slice(kept))
     const batches = this.#batches
     this.#batches = []
@@ -135,8 +178,8 @@ export class SimDisk {
 
   /** A torn batch goes as a whole, as it should have. */
   mend (): void {
-    if (!this.#torn) return
-    this.#torn = false
+    if (!this.torn) return
+    this.#torn = null
     this.cutPower(0)
   }
 
@@ -147,7 +190,7 @@ export class SimDisk {
     const before = this.#values.get(last.key)
     if (before !== undefined && toText(before) === toText(value)) return
     this.#perform([...changes.slice(0, -1), { key: last.key, value }])
-    this.#torn = true
+    this.#torn = last.key
   }
 
   #perform (changes: readonly DiskChange[]): void {

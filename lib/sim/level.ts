@@ -1,34 +1,13 @@
 import { AbstractIterator, AbstractLevel, AbstractSnapshot } from 'abstract-level'
 import type { SimDisk } from './disk.ts'
 import { toBytes, toText } from './disk.ts'
+import type { DiskBehaviour } from './disk-calls.ts'
+import { DiskCalls } from './disk-calls.ts'
+import { SimFiles } from './files.ts'
 import type { SimProcess } from './process.ts'
 import type { Random } from './random.ts'
 
-/** How a simulated disk behaves. Changes take effect at once. */
-export interface DiskBehaviour {
-  /** The most that a read takes, in milliseconds. */
-  readMs: number
-  /** The most that a write takes. */
-  writeMs: number
-  /** The most that a sync adds. */
-  syncMs: number
-  /** The probability that the store begins a new log file with a write. */
-  fileChanges: number
-  /** The probability that a write fails, and then whether it reached the disk nobody knows. */
-  failedWrites: number
-  failedReads: number
-  /** No write succeeds, and none reaches the disk. */
-  full: boolean
-  /** Nothing is answered, and nothing written, for as long as this lasts. */
-  hangs: boolean
-}
-
-/** How often a disk that hangs is looked at, in milliseconds. */
-const LOOK_MS = 5
-
-export const goodDisk: DiskBehaviour = { readMs: 0.2, writeMs: 0.2, syncMs: 1, fileChanges: 0, failedWrites: 0, failedReads: 0, full: false, hangs: false }
-
-const manifest = { encodings: { view: true }, seek: true, has: true, getSync: true, explicitSnapshots: true, implicitSnapshots: true }
+const manifest = { encodings: { view: true }, seek: true, has: true, getSync: true, additionalMethods: { compactRange: true }, explicitSnapshots: true, implicitSnapshots: true }
 
 type Options = { keyEncoding?: string, snapshot?: object | null }
 type RangeOptions = Options & { gt?: Uint8Array, gte?: Uint8Array, lt?: Uint8Array, lte?: Uint8Array, limit: number, reverse: boolean, keys: boolean, values: boolean }
@@ -44,10 +23,9 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
   readonly #process: SimProcess
   readonly #random: Random
   readonly #behaviour: DiskBehaviour
+  readonly #calls: DiskCalls
   /** When the last write that was begun will be done: writes queue. */
   #writesDone = 0
-  /** What goes on when the disk does, in order. */
-  #hanging: Array<() => void> = []
 
   constructor (disk: SimDisk, process: SimProcess, random: Random, behaviour: DiskBehaviour, options: { keyEncoding?: string, valueEncoding?: string } = {}) {
     super(manifest as never, options)
@@ -55,12 +33,25 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
     this.#process = process
     this.#random = random
     this.#behaviour = behaviour
+    this.#calls = new DiskCalls(process, random, behaviour)
+  }
+
+  /** Plain files, on the same disk. */
+  get files (): SimFiles {
+    return new SimFiles(this.#disk.files, this.#calls)
   }
 
   async _open (): Promise<void> {
+    this.#disk.forgetSpoiled()
     // As LevelDB does with the log files that it finds.
     if (this.#behaviour.fileChanges > 0) this.#disk.flush()
-    await this.#wait(this.#behaviour.readMs)
+    await this.#calls.wait(this.#behaviour.readMs)
+  }
+
+  /** Like LevelDB, which writes all that is in memory into a table. */
+  async compactRange (): Promise<void> {
+    const { written } = this.#disk
+    await this.#calls.sync(() => { this.#disk.flushed(written) })
   }
 
   async _put (key: Uint8Array, value: Uint8Array, options: object): Promise<void> {
@@ -74,21 +65,22 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
   async _batch (operations: BatchOperation[], options: object): Promise<void> {
     const sync = (options as { sync?: boolean }).sync === true
     const changes = operations.map(op => ({ key: toText(op.key), value: op.type === 'put' ? op.value.slice() : null }))
-    const { writeMs, syncMs, fileChanges } = this.#behaviour
+    const { writeMs, fileChanges } = this.#behaviour
     const now = this.#process.now() / this.#process.drift
     const landing = Math.max(now, this.#writesDone) + this.#random.skewed(0.01, writeMs)
     this.#writesDone = landing
 
-    await this.#wait(0, landing - now)
-    if (this.#behaviour.full) throw ioError('No space left on device')
-    const fails = this.#random.chance(this.#behaviour.failedWrites)
-    if (fails && this.#random.chance(0.5)) throw ioError('Input/output error')
-    // The batch is in the store now, and what was written before it, too; a failed sync says nothing of the disk.
-    if (fileChanges > 0 && this.#random.chance(fileChanges)) this.#disk.changeFile()
-    const written = this.#disk.write(changes)
-    if (sync) await this.#wait(syncMs)
-    if (fails) throw ioError('Input/output error')
-    if (sync) this.#disk.sync(written)
+    await this.#calls.wait(0, landing - now)
+    const land = (): number => {
+      if (fileChanges > 0 && this.#random.chance(fileChanges)) this.#disk.changeFile()
+      return this.#disk.write(changes)
+    }
+    try {
+      await this.#calls.write(land, sync ? written => { this.#disk.sync(written) } : null)
+    } catch (error) {
+      this.#disk.spoil()
+      throw error
+    }
   }
 
   async _get (key: Uint8Array, options: Options): Promise<Uint8Array | undefined> {
@@ -98,10 +90,10 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
   async _getMany (keys: Uint8Array[], options: Options): Promise<Array<Uint8Array | undefined>> {
     const texts = keys.map(toText)
     // A thread takes its snapshot some time between the call and the answer.
-    if (this.#random.chance(0.5)) await this.#wait(this.#behaviour.readMs)
+    if (this.#random.chance(0.5)) await this.#calls.wait(this.#behaviour.readMs)
     const values = texts.map(text => this.#read(text, options))
-    await this.#wait(this.#behaviour.readMs)
-    if (this.#random.chance(this.#behaviour.failedReads)) throw ioError('Input/output error')
+    await this.#calls.wait(this.#behaviour.readMs)
+    this.#calls.checkRead()
     return values
   }
 
@@ -125,8 +117,8 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
       ? snapshot.entries.filter(([key]) => (from === null || key >= from) && (to === null || key < to))
       : this.#disk.range(from, to)
     return new SimIterator<K, V>(this, options, entries, async () => {
-      await this.#wait(this.#behaviour.readMs)
-      if (this.#random.chance(this.#behaviour.failedReads)) throw ioError('Input/output error')
+      await this.#calls.wait(this.#behaviour.readMs)
+      this.#calls.checkRead()
     })
   }
 
@@ -138,30 +130,6 @@ export class SimLevel<K = string, V = string> extends AbstractLevel<Uint8Array, 
     const value = options.snapshot instanceof SimSnapshot ? options.snapshot.get(text) : this.#disk.get(text)
     return value?.slice()
   }
-
-  #wait (mostMs: number, leastMs = 0): Promise<void> {
-    return new Promise(resolve => {
-      this.#process.schedule(leastMs + (mostMs === 0 ? 0 : this.#random.skewed(0.01, mostMs)), 'disk', () => { this.#answer(resolve) })
-    })
-  }
-
-  #answer (resolve: () => void): void {
-    if (!this.#behaviour.hangs && this.#hanging.length === 0) return resolve()
-    this.#hanging.push(resolve)
-    if (this.#hanging.length === 1) this.#look()
-  }
-
-  #look (): void {
-    this.#process.schedule(LOOK_MS, 'disk hangs', () => {
-      if (this.#behaviour.hangs) return this.#look()
-      for (const resolve of this.#hanging.splice(0)) resolve()
-    })
-  }
-}
-
-/** As classic-level reports what LevelDB could not do. */
-function ioError (message: string): Error {
-  return Object.assign(new Error(message), { code: 'LEVEL_IO_ERROR' })
 }
 
 class SimSnapshot extends AbstractSnapshot {

@@ -20,17 +20,22 @@ export interface Gate {
   assertComplete (): void
   /**
    * Submits one write (see `encodeOperations`). Resolves when it has committed and is applied here. Rejects with a
-   * ReplicatorError that has an `outcome`.
+   * ReplicatorError that has an `outcome`. `key`: under which the caller may repeat it, empty if none.
    */
-  write (body: Uint8Array): Promise<void>
+  write (body: Uint8Array, key: string): Promise<void>
   /** Null if the read may be served now, else a promise; after it, the read must be issued in the same turn. */
   waitForKey (key: Uint8Array): Promise<void> | null
   /** The same for several keys at once: resolves when all may be read. */
   waitForKeys (keys: readonly Uint8Array[]): Promise<void> | null
   /** The same for a range. */
   waitForRange (range: ByteRange): Promise<void> | null
-  /** The database has opened (its storage can be used); called again after each reopening. */
-  onStoreOpen (): void
+  /**
+   * The database has opened (its storage can be used); called again after each reopening. It is open to its user when the promise
+   * settles, unless it was open before it was wrapped. Never rejects.
+   */
+  onStoreOpen (): Promise<void>
+  /** The database could not be opened. */
+  onStoreUnopened (error: unknown): void
   /** The database is closing; its storage can be used until the promise settles. Never rejects. */
   onStoreClosing (): Promise<void>
 }

@@ -1,11 +1,13 @@
 import { AbstractLevel } from 'abstract-level'
 import { codes, ReplicatorError } from '../errors.ts'
+import { optionLimits } from '../limits.ts'
 import type { Gate } from './gate.ts'
 import type { Data, PrivateLevel, PrivateOperation, PrivateRangeOptions } from './private-api.ts'
 import type { RawApi } from './raw-store.ts'
 import type { Kind } from './range-reads.ts'
 import type { Store } from './store.ts'
 import type { WriteLimits } from './submission.ts'
+import { toHex } from '../wire/hex.ts'
 import { nativeFormat, toBytes } from './formats.ts'
 import { OwnProperties } from './own-properties.ts'
 import { pointReads } from './point-reads.ts'
@@ -15,6 +17,7 @@ import { RawStore } from './raw-store.ts'
 import { ReplicaChainedBatch } from './replica-chained-batch.ts'
 import { interceptSublevels } from './sublevels.ts'
 import { Submission } from './submission.ts'
+import type { WriteOptions } from '../write-options.ts'
 
 /** Where a root database keeps the prefixes that are wrapped in it, for all copies of this package in one process. */
 const wrapped = Symbol.for('quorum-level')
@@ -28,6 +31,8 @@ export type InterceptOptions = Partial<WriteLimits>
 export interface Interception {
   /** The storage itself. Works from `gate.onStoreOpen()` until the promise of `gate.onStoreClosing()` settles. */
   readonly store: Store
+  /** Where files can be kept that belong to it: in the directory of the database; null if it is in none. */
+  readonly directory: string | null
   /** Whether it works now. */
   readonly isOpen: boolean
   /** Gives the database back as it was. Reads that wait still end by the gate. Idempotent. */
@@ -37,7 +42,7 @@ export interface Interception {
 /**
  * Puts `gate` between a database and its storage, on this very instance: its private methods are replaced, so that
  * encodings, sublevels, hooks, events and deferred operations remain those of abstract-level. Keys and values are
- * replicated as bytes. `options` limit keys to 64 KiB and writes to 16 MiB by default.
+ * replicated as bytes. `options` limit keys to 64 KiB, values and writes to 16 MiB by default.
  *
  * Throws LEVEL_ALREADY_WRAPPED, and LEVEL_NOT_SUPPORTED for a database that cannot keep bytes.
  *
@@ -59,8 +64,9 @@ export function intercept<F, K, V> (
 
   const store = new RawStore(root, rawApi(root, isRoot), rootPrefix, native)
   const submission = new Submission(gate, localLength, {
-    keyBytesMax: options.keyBytesMax ?? 64 * 1024,
-    writeBytesMax: options.writeBytesMax ?? 16 * 1024 * 1024
+    keyBytesMax: options.keyBytesMax ?? optionLimits.keyBytesMax.value,
+    valueBytesMax: options.valueBytesMax ?? optionLimits.valueBytesMax.value,
+    writeBytesMax: options.writeBytesMax ?? optionLimits.writeBytesMax.value
   })
   const ranges = new RangeReads({ gate, store, submission, rootPrefix, native: ownKinds(root) })
   const view = { db: level, prefix: new Uint8Array(0), rootPrefix }
@@ -70,16 +76,21 @@ export function intercept<F, K, V> (
   const instance = new OwnProperties(level)
   let installed = true
 
-  const onOpen = () => {
+  const onOpen = async () => {
     if (store.usable) return
     store.usable = true
-    gate.onStoreOpen()
+    await gate.onStoreOpen()
   }
 
   const replacements: Partial<PrivateLevel> = {
     async _open (options: object) {
-      await original._open.call(level, options)
-      onOpen()
+      try {
+        await original._open.call(level, options)
+      } catch (error) {
+        gate.onStoreUnopened(error)
+        throw error
+      }
+      await onOpen()
     },
     async _close () {
       await gate.onStoreClosing()
@@ -88,7 +99,7 @@ export function intercept<F, K, V> (
         await original._close.call(level)
       } catch (error) {
         // abstract-level takes it that the database is still open.
-        onOpen()
+        void onOpen()
         throw error
       }
     },
@@ -97,9 +108,9 @@ export function intercept<F, K, V> (
       gate.assertComplete()
       return original._snapshot.call(level, options)
     },
-    _put: (key: Data, value: Data) => submission.submit([submission.put(key, value)]),
-    _del: (key: Data) => submission.submit([submission.del(key)]),
-    _batch: (operations: PrivateOperation[]) => submission.submit(operations.map((op) => submission.operation(op))),
+    _put: (key: Data, value: Data, options: WriteOptions) => submission.submit([submission.put(key, value)], options),
+    _del: (key: Data, options: WriteOptions) => submission.submit([submission.del(key)], options),
+    _batch: (operations: PrivateOperation[], options: WriteOptions) => submission.submit(operations.map((op) => submission.operation(op)), options),
     _chainedBatch: () => new ReplicaChainedBatch(level, submission),
     _clear: (options: PrivateRangeOptions) => ranges.clear(view, options)
   }
@@ -115,7 +126,7 @@ export function intercept<F, K, V> (
 
   if (level.status === 'open') {
     store.usable = true
-    queueMicrotask(() => { if (installed) gate.onStoreOpen() })
+    queueMicrotask(() => { if (installed) void gate.onStoreOpen() })
   } else if (level.status === 'opening') {
     // Its `_open` may be running already, and then it is not ours.
     level.once('open', onOpen)
@@ -123,6 +134,7 @@ export function intercept<F, K, V> (
 
   return {
     store,
+    directory: directoryOf(root, rootPrefix),
     get isOpen () { return store.usable },
     uninstall () {
       installed = false
@@ -134,6 +146,13 @@ export function intercept<F, K, V> (
   }
 }
 
+/** What can be flushed is on a disk; a database in a browser has a location that is no path. */
+function directoryOf (root: PrivateLevel, prefix: Uint8Array): string | null {
+  const { location, supports } = root as unknown as AbstractLevel<unknown> & { readonly location?: unknown }
+  if (typeof location !== 'string' || location === '' || supports.additionalMethods['compactRange'] !== true) return null
+  return `${location}/quorum-level${prefix.length === 0 ? '' : `-${toHex(prefix)}`}`
+}
+
 /** Two replicators must not keep their records in one key space, nor one replicate the records of another. */
 function register (root: PrivateLevel, prefix: string): () => void {
   const holder = root as PrivateLevel & { [wrapped]?: Set<string> }
@@ -141,7 +160,7 @@ function register (root: PrivateLevel, prefix: string): () => void {
   const prefixes = holder[wrapped] as Set<string>
   for (const other of prefixes) {
     if (other.startsWith(prefix) || prefix.startsWith(other)) {
-      throw new ReplicatorError(codes.alreadyWrapped, 'The database, or a part of it, is already wrapped by a replicator')
+      throw new ReplicatorError(codes.alreadyWrapped, 'The database, or a part of it, or what it is a part of, is already wrapped by a replicator: use that one, or release() it first')
     }
   }
   prefixes.add(prefix)

@@ -1,14 +1,15 @@
 import type { CopyState } from '../core/effects.ts'
 import type { LogName } from '../core/entry.ts'
+import type { KeyRow } from '../core/idempotency.ts'
 import type { OriginRow } from '../core/origins.ts'
 import type { View, Vow } from '../core/view.ts'
 import { ByteReader, ByteWriter } from '../wire/bytes.ts'
 import { crc32c } from '../wire/crc32c.ts'
-import { FormatError } from '../wire/group.ts'
+import { FormatError, readKey } from '../wire/group.ts'
 import { fromHex, toHex } from '../wire/hex.ts'
 import type { Address } from '../wire/identity.ts'
 import { readHistory, readNonce, writeHistory, writeNonce } from '../wire/identity.ts'
-import { readAddresses, writeAddresses } from '../wire/message-parts.ts'
+import { readAddresses, readRejected, withRejected, writeAddresses, writeRejected } from '../wire/message-parts.ts'
 import { readId, readIds, readOptionalId, readView, writeId, writeIds, writeOptionalId, writeView } from '../wire/view.ts'
 import { RESERVED } from './keys.ts'
 
@@ -19,8 +20,9 @@ import { RESERVED } from './keys.ts'
 export const STATE_FORMAT = 1
 
 const ID_BYTES = 16
+const LOG_ID_BYTES = 8
 
-const kinds = { identity: 1, vow: 2, view: 3, applied: 4, origin: 5, accepted: 6, base: 7, copy: 8, intact: 9, sighting: 10, addresses: 11, stale: 12, log: 16 } as const
+const kinds = { identity: 1, vow: 2, view: 3, applied: 4, origin: 5, accepted: 6, base: 7, copy: 8, intact: 9, sighting: 10, addresses: 11, stale: 12, logFile: 13, keyed: 14, log: 16 } as const
 
 export const identityKey = key(kinds.identity)
 export const vowKey = key(kinds.vow)
@@ -36,12 +38,20 @@ export const sightingsStart = key(kinds.sighting)
 export const sightingsEnd = key(kinds.sighting + 1)
 export const addressesKey = key(kinds.addresses)
 export const staleKey = key(kinds.stale)
+export const logFileKey = key(kinds.logFile)
+export const keyedStart = key(kinds.keyed)
+export const keyedEnd = key(kinds.keyed + 1)
 export const logStart = key(kinds.log)
 export const logEnd = key(kinds.log + 1)
 
 /** The row of the origin with this id. */
 export function originKey (id: number): Uint8Array {
   return key(kinds.origin, id)
+}
+
+/** The key of the write at this position. */
+export function keyedKey (position: number): Uint8Array {
+  return key(kinds.keyed, position)
 }
 
 /** The record of the group that begins at this position. */
@@ -63,11 +73,17 @@ export function peerOf (key: Uint8Array): string {
   return toHex(key.subarray(sightingsStart.length))
 }
 
-/** The number in a key made by `originKey` or `logKey`. */
+/** The number in a key made by `originKey`, `keyedKey` or `logKey`. */
 export function numberOf (key: Uint8Array): number {
   if (key.length !== RESERVED.length + 9) throw new FormatError('unknown reserved key')
   const view = new DataView(key.buffer, key.byteOffset + RESERVED.length + 1)
   return view.getUint32(0) * 0x100000000 + view.getUint32(4)
+}
+
+/** What kind of record a key in the reserved space has, for people. */
+export function kindOf (key: Uint8Array): string {
+  const kind = key[RESERVED.length]
+  return Object.entries(kinds).find(([, number]) => number === kind)?.[0] ?? `kind ${kind}`
 }
 
 function key (kind: number, number?: number): Uint8Array {
@@ -103,6 +119,8 @@ export interface AppliedState {
   readonly position: number
   readonly epoch: number
   readonly seeded: boolean
+  /** Up to here, it is durable. What is after that has to be applied again after a crash of the machine. */
+  readonly durable: number
 }
 
 export function encodeIdentity (state: IdentityState): Uint8Array {
@@ -164,11 +182,12 @@ export function encodeApplied (state: AppliedState): Uint8Array {
     writer.varint(state.position)
     writer.varint(state.epoch)
     writer.u8(state.seeded ? 1 : 0)
+    writer.varint(state.durable)
   })
 }
 
 export function decodeApplied (record: Uint8Array): AppliedState {
-  return decodeState(record, (reader) => ({ position: reader.varint(), epoch: reader.varint(), seeded: reader.u8() === 1 }))
+  return decodeState(record, (reader) => ({ position: reader.varint(), epoch: reader.varint(), seeded: reader.u8() === 1, durable: reader.varint() }))
 }
 
 export function encodeRow (row: OriginRow): Uint8Array {
@@ -177,13 +196,26 @@ export function encodeRow (row: OriginRow): Uint8Array {
     writer.varint(row.start)
     writer.varint(row.highest)
     writer.varint(row.last)
+    writeRejected(writer, row.rejected)
   })
 }
 
 export function decodeRow (record: Uint8Array): OriginRow {
-  return decodeState(record, (reader) => ({
-    node: readId(reader), start: reader.varint(), highest: reader.varint(), last: reader.varint()
-  }))
+  return decodeState(record, (reader) => {
+    const row = { node: readId(reader), start: reader.varint(), highest: reader.varint(), last: reader.varint() }
+    return withRejected(row, readRejected(reader, row.highest))
+  })
+}
+
+export function encodeKeyRow ({ key, digest }: KeyRow): Uint8Array {
+  return encodeState((writer) => {
+    writer.text(key)
+    writer.u32(digest)
+  })
+}
+
+export function decodeKeyRow (record: Uint8Array): KeyRow {
+  return decodeState(record, (reader) => ({ key: readKey(reader), digest: reader.u32() }))
 }
 
 /** The name of the log where it was truncated. */
@@ -212,6 +244,15 @@ export function decodeCopy (record: Uint8Array): CopyState {
     const after = reader.flag() ? null : new Uint8Array(reader.bytes())
     return { after, high: reader.varint() }
   })
+}
+
+/** The id of a log that is in files. */
+export function encodeLogFile (id: string): Uint8Array {
+  return encodeState((writer) => { writer.raw(fromHex(id)) })
+}
+
+export function decodeLogFile (record: Uint8Array): string {
+  return decodeState(record, (reader) => toHex(reader.raw(LOG_ID_BYTES)))
 }
 
 /** For a record that says all by being there: intact, and stale. */

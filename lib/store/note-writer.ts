@@ -7,7 +7,7 @@ import type { Store } from './store.ts'
 
 /**
  * Writes down what a node has noticed of others, in the background and without syncs: a crash may take the last notes, and
- * nothing goes wrong without them. Of one key, only the newest is written.
+ * nothing goes wrong without them. Of one key, only the newest is written. If one cannot be written, no other is.
  */
 export class NoteWriter {
   readonly #store: Store
@@ -53,6 +53,8 @@ export class NoteWriter {
         await this.#store.batch(operations, { sync: false })
       }
     } catch (error) {
+      // The store may not find what is written after that.
+      this.#stopped = true
       this.#notes = new Map()
       this.#onError(error)
     } finally {

@@ -1,4 +1,5 @@
 import { codes, ReplicatorError } from '../errors.ts'
+import { fixedLimits } from '../limits.ts'
 import type { FeedOptions } from './iterator-feed.ts'
 import type { Gate } from './gate.ts'
 import type { Data, PrivateIterator, PrivateLevel, PrivateRangeOptions } from './private-api.ts'
@@ -20,8 +21,8 @@ const iterators = {
 } as const
 
 // One write of clear(): small enough not to hold up the writes of others.
-const clearKeysMax = 1000
-const clearBytesMax = 1024 * 1024
+const clearKeysMax = fixedLimits.clearKeys.value
+const clearBytesMax = fixedLimits.clearBytes.value
 
 export interface RangeReadsOptions {
   gate: Gate

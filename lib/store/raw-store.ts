@@ -19,6 +19,9 @@ const { keyEncoding, valueEncoding } = AbstractIterator as unknown as { keyEncod
 // A hint for stores that read ahead in bytes, without which classic-level gives few entries at a time.
 const highWaterMarkBytes = 256 * 1024
 
+/** Behind all keys, also those of a database in which this one is a sublevel. */
+const BEYOND = new Uint8Array(64).fill(0xff)
+
 export interface RawRangeOptions {
   reverse?: boolean
   limit?: number
@@ -37,6 +40,7 @@ export class RawStore implements Store {
   readonly #native: NativeFormat
   readonly #formats: { keyEncoding: 'buffer' | 'view', valueEncoding: 'buffer' | 'view' }
   readonly snapshots: boolean
+  readonly flushes: boolean
   /** Whether the storage is open. Native stores crash the process if they are used when it is not. */
   usable = false
 
@@ -46,6 +50,7 @@ export class RawStore implements Store {
     this.#prefix = prefix
     this.#native = native
     this.snapshots = (root as unknown as AbstractLevel<unknown>).supports.implicitSnapshots
+    this.flushes = (root as unknown as AbstractLevel<unknown>).supports.additionalMethods['compactRange'] === true
     this.#formats = Object.freeze({ keyEncoding: native.format, valueEncoding: native.format })
   }
 
@@ -67,6 +72,19 @@ export class RawStore implements Store {
     }
 
     await this.#raw._batch(batch, { sync: options.sync })
+  }
+
+  /**
+   * LevelDB's sync covers its newest log file only. To compact a range, it first writes all that is in memory into a table, which it
+   * syncs; behind the last key there is nothing else to do. (`DBImpl::CompactRange`, db/db_impl.cc.)
+   */
+  async flush (): Promise<boolean> {
+    this.assertUsable()
+    const root = this.#root as unknown as AbstractLevel<unknown> & { compactRange: (start: Uint8Array, end: Uint8Array, options: object) => Promise<void> }
+    // Unlike the methods below, this one refuses as soon as the store begins to close.
+    if (root.status !== 'open') return false
+    await root.compactRange(BEYOND, BEYOND, { keyEncoding: this.#native.format })
+    return true
   }
 
   async get (key: Uint8Array): Promise<Uint8Array | undefined> {

@@ -5,6 +5,7 @@ import type { Data, PrivateLevel, PrivateOperation } from './private-api.ts'
 import type { Submission } from './submission.ts'
 import { copyData } from './formats.ts'
 import { operationBytes } from './submission.ts'
+import type { WriteOptions } from '../write-options.ts'
 
 type AnyLevel = AbstractLevel<unknown, unknown, unknown>
 
@@ -37,12 +38,12 @@ export class ReplicaChainedBatch extends AbstractChainedBatch<AnyLevel, unknown,
     this.#error = null
   }
 
-  async _write (): Promise<void> {
+  async _write (options: WriteOptions): Promise<void> {
     if (this.#error !== null) throw this.#error
     // The database waits for its resources before it tells the gate that it closes. A write that cannot commit must
     // not hold that up: the gate settles it.
     this.db.detachResource(this)
-    await this.#submission.submit(this.#operations)
+    await this.#submission.submit(this.#operations, options)
   }
 
   async _close (): Promise<void> {

@@ -9,6 +9,10 @@ import type { ByteRange } from './gate.ts'
 export interface Store {
   /** Applies all or nothing. With `sync`, resolves when it is on stable storage, as far as the store can. */
   batch (operations: readonly Operation[], options: { sync: boolean }): Promise<void>
+  /** Whether it can be flushed. If not, each batch that has to stay must be synced. */
+  readonly flushes: boolean
+  /** What was written before is on stable storage when this resolves with true; with false, the store is being closed. Other writes go on meanwhile. */
+  flush (): Promise<boolean>
   get (key: Uint8Array): Promise<Uint8Array | undefined>
   /** Whether each `entries()` and `keys()` reads from one snapshot, taken in the turn in which iterating begins. */
   readonly snapshots: boolean

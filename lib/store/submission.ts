@@ -1,6 +1,8 @@
 import { codes, ReplicatorError } from '../errors.ts'
 import { encodeOperations, OPERATIONS_MAX } from '../wire/operations.ts'
 import type { Operation } from '../wire/operations.ts'
+import { KEY_BYTES_MAX } from '../wire/group.ts'
+import type { WriteOptions } from '../write-options.ts'
 import type { Data, PrivateOperation } from './private-api.ts'
 import type { Gate } from './gate.ts'
 import { toBytes } from './formats.ts'
@@ -10,6 +12,8 @@ import { stripPrefix } from './ranges.ts'
 export interface WriteLimits {
   /** Largest key, in bytes. */
   keyBytesMax: number
+  /** Largest value, in bytes. */
+  valueBytesMax: number
   /** Largest encoded write, in bytes. */
   writeBytesMax: number
 }
@@ -28,7 +32,7 @@ export class Submission {
 
   /** Shares memory with its arguments as long as it is not submitted. */
   put (key: Data, value: Data): Operation {
-    return { type: 'put', key: this.#key(key), value: toBytes(value) }
+    return { type: 'put', key: this.#key(key), value: this.#value(value) }
   }
 
   del (key: Data): Operation {
@@ -38,7 +42,7 @@ export class Submission {
   operation (op: PrivateOperation): Operation {
     if (op.sublevel != null) {
       throw new ReplicatorError(codes.notSupported,
-        'A batch cannot write to a sublevel that is not part of the replicated database', { outcome: 'aborted' })
+        'A batch cannot write to a sublevel that is not part of the replicated database: write there in a batch of its own', { outcome: 'aborted' })
     }
     return op.type === 'put' ? this.put(op.key, op.value as Data) : this.del(op.key)
   }
@@ -47,8 +51,9 @@ export class Submission {
    * Submits one write. The operations are encoded before this returns, so their memory is the caller's again. Throws
    * at once if they break a limit; then nothing is submitted.
    */
-  submit (operations: readonly Operation[]): Promise<void> {
-    if (operations.length > OPERATIONS_MAX) throw tooLarge(`A write of ${operations.length} operations exceeds the limit of ${OPERATIONS_MAX}`)
+  submit (operations: readonly Operation[], options: WriteOptions = {}): Promise<void> {
+    const key = idempotencyKeyOf(options)
+    if (operations.length > OPERATIONS_MAX) throw tooLarge(`A write of ${operations.length} operations exceeds the limit of ${OPERATIONS_MAX}: split it`)
     let size = 0
     for (const op of operations) size += operationBytes(op)
     // Before room is made for all of it.
@@ -56,13 +61,13 @@ export class Submission {
 
     const body = encodeOperations(operations)
     this.assertSize(body.length)
-    return this.#gate.write(body)
+    return this.#gate.write(body, key)
   }
 
   /** Throws if a write of that many bytes is too large. */
   assertSize (size: number): void {
     const { writeBytesMax } = this.limits
-    if (size > writeBytesMax) throw tooLarge(`A write of ${size} bytes or more exceeds the limit of ${writeBytesMax}`)
+    if (size > writeBytesMax) throw tooLarge(`A write of ${size} bytes or more exceeds the limit of ${writeBytesMax}: split the batch, or raise writeBytesMax`)
   }
 
   #key (data: Data): Uint8Array {
@@ -71,18 +76,36 @@ export class Submission {
 
     if (isReserved(key)) {
       throw new ReplicatorError(codes.reservedKey,
-        'Keys that begin with eight 0xff bytes are reserved for the replicator', { outcome: 'aborted' })
+        'Keys that begin with eight 0xff bytes are reserved for the replicator: use another key', { outcome: 'aborted' })
     }
     if (key.length > keyBytesMax) {
-      throw tooLarge(`A key of ${key.length} bytes exceeds the limit of ${keyBytesMax}`)
+      throw tooLarge(`A key of ${key.length} bytes exceeds the limit of ${keyBytesMax}: raise keyBytesMax`)
     }
     return key
+  }
+
+  #value (data: Data): Uint8Array {
+    const value = toBytes(data)
+    const { valueBytesMax } = this.limits
+    if (value.length > valueBytesMax) throw tooLarge(`A value of ${value.length} bytes exceeds the limit of ${valueBytesMax}: raise valueBytesMax`)
+    return value
   }
 }
 
 /** What one operation adds to a write, not counting the lengths and types. */
 export function operationBytes (op: Operation): number {
   return op.key.length + (op.type === 'put' ? op.value.length : 0)
+}
+
+/** Empty if there is none. */
+function idempotencyKeyOf ({ idempotencyKey }: WriteOptions): string {
+  if (idempotencyKey === undefined) return ''
+  const isText = typeof idempotencyKey === 'string' && idempotencyKey !== ''
+  const bytes = isText ? toBytes(idempotencyKey) : new Uint8Array(0)
+  // Half of a character would be taken for any other half.
+  if (!isText || new TextDecoder().decode(bytes) !== idempotencyKey) throw new TypeError("The option 'idempotencyKey' must be a non-empty string of whole characters")
+  if (bytes.length > KEY_BYTES_MAX) throw tooLarge(`An idempotencyKey of ${bytes.length} bytes exceeds the limit of ${KEY_BYTES_MAX}`)
+  return idempotencyKey
 }
 
 function tooLarge (message: string): ReplicatorError {

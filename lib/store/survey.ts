@@ -1,6 +1,7 @@
+import type { FileLog } from './file-log.ts'
 import { Digest } from './digest.ts'
 import { isReserved } from './keys.ts'
-import { appliedKey, decodeApplied, identityKey, originsEnd, originsStart } from './layout.ts'
+import { appliedKey, decodeApplied, identityKey, logFileKey, originsEnd, originsStart } from './layout.ts'
 import type { Store } from './store.ts'
 import { compareBytes } from '../wire/bytes.ts'
 
@@ -32,10 +33,13 @@ export async function digestReplica (store: Store): Promise<ReplicaDigest> {
   return { position, entries: data.entries, data: data.hex(), table: table.hex() }
 }
 
-/** Deletes all that the replicator has stored, its identity last. */
-export async function purge (store: Store): Promise<void> {
+/** Deletes all that the replicator has stored, its identity last. `log`: in files, if there can be any. */
+export async function purge (store: Store, log: FileLog | null): Promise<void> {
+  // First, so that nobody goes on from files that are half deleted.
+  await store.batch([{ type: 'del', key: logFileKey }], { sync: true })
   for await (const chunk of store.entries({ gt: identityKey })) {
     await store.batch(chunk.map(([key]) => ({ type: 'del', key })), { sync: true })
   }
   await store.batch([{ type: 'del', key: identityKey }], { sync: true })
+  await log?.destroy()
 }

@@ -100,13 +100,22 @@ export class ByteWriter {
   }
 }
 
+/**
+ * All lists of one input together have no more items: decoded, the smallest take a hundred times what they take encoded. Nobody
+ * sends more than one write with as many operations as there may be, and some 2 MiB of others.
+ */
+export const ITEMS_MAX = 2_000_000
+
 /** Reads what a ByteWriter wrote. Never reads beyond its end, and never allocates what it has not seen. */
 export class ByteReader {
   readonly #buffer: Uint8Array
   #at = 0
+  readonly #items: { left: number }
 
-  constructor (buffer: Uint8Array) {
+  /** `whole`: what this is a part of, with which it shares the bound of items. */
+  constructor (buffer: Uint8Array, whole?: ByteReader) {
     this.#buffer = buffer
+    this.#items = whole === undefined ? { left: ITEMS_MAX } : whole.#items
   }
 
   get remaining (): number {
@@ -156,6 +165,8 @@ export class ByteReader {
   count (itemBytes: number): number {
     const count = this.varint()
     if (count * itemBytes > this.remaining) this.fail('count beyond the end')
+    this.#items.left -= count
+    if (this.#items.left < 0) this.fail('too many items')
     return count
   }
 

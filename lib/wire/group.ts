@@ -11,7 +11,10 @@ export const RECORD_FORMAT = 1
 /** The record was written by a version of this package that is newer than this one. */
 export class FormatError extends WireError {}
 
-const kinds = { write: 1, skip: 2, open: 3, seeded: 4 } as const
+const kinds = { write: 1, skip: 2, open: 3, seeded: 4, keyed: 5 } as const
+
+/** Of the key of a write, in UTF-8. */
+export const KEY_BYTES_MAX = 128
 
 /**
  * The log record of a group, which is also the body of its PREPARE: encoded once, and kept on the group.
@@ -36,7 +39,8 @@ export function encodeGroup (group: Group): Uint8Array {
 }
 
 function encodeEntry (writer: ByteWriter, entry: Entry): void {
-  writer.u8(kinds[entry.kind])
+  const key = entry.kind === 'write' ? entry.key ?? '' : ''
+  writer.u8(key === '' ? kinds[entry.kind] : kinds.keyed)
   if (entry.kind === 'open') {
     writer.raw(fromHex(entry.node))
     writer.varint(entry.start)
@@ -44,6 +48,7 @@ function encodeEntry (writer: ByteWriter, entry: Entry): void {
   }
   writer.varint(entry.origin)
   writer.varint(entry.number)
+  if (key !== '') writer.text(key)
   if (entry.kind === 'write') writer.bytes(entry.body)
   else if (entry.kind === 'skip') writer.u8(skipReasons[entry.reason])
 }
@@ -54,8 +59,8 @@ export function decodeGroupHeader (record: Uint8Array): { epoch: number, first: 
 }
 
 /** The inverse. Entries are views on `record`. Throws a WireError on anything but a whole, valid record, a FormatError on a newer one. */
-export function decodeGroup (record: Uint8Array): Group {
-  const reader = new ByteReader(record)
+export function decodeGroup (record: Uint8Array, whole?: ByteReader): Group {
+  const reader = new ByteReader(record, whole)
   const { epoch, first, count } = readHeader(reader, record)
   const entries: Entry[] = []
   for (let i = 0; i < count; i++) entries.push(decodeEntry(reader))
@@ -83,9 +88,10 @@ function decodeEntry (reader: ByteReader): Entry {
 
   const origin = reader.varint()
   const number = reader.varint()
-  if (kind === kinds.write) {
+  if (kind === kinds.write || kind === kinds.keyed) {
+    const key = kind === kinds.keyed ? readKey(reader) : ''
     const body = reader.bytes()
-    return { kind: 'write', origin, number, body, operations: decodeOperations(body) }
+    return { kind: 'write', origin, number, body, operations: decodeOperations(body, reader), key }
   }
   if (kind === kinds.skip) {
     const code = reader.u8()
@@ -96,4 +102,10 @@ function decodeEntry (reader: ByteReader): Entry {
   }
   if (kind === kinds.seeded) return { kind: 'seeded', origin, number }
   return reader.fail('unknown entry kind')
+}
+
+/** The key of a write that has one. */
+export function readKey (reader: ByteReader): string {
+  const key = reader.text(KEY_BYTES_MAX)
+  return key === '' ? reader.fail('an empty key') : key
 }

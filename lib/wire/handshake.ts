@@ -40,11 +40,11 @@ export interface Hello {
 
 export interface Welcome {
   versions: VersionRange
-  /** The version to speak: the highest that both know. 0 if there is none. */
+  /** The version to speak: the highest that both know. 0 if there is none, or if the acceptor tells a stranger nothing. */
   version: number
   /** Why the dialler is refused, or null. */
   code: ErrorCode | null
-  /** Null if there is no common version. */
+  /** Null if there is no common version, or if the dialler has to show first that it has the secret. */
   body: Introduction | null
 }
 
@@ -63,7 +63,10 @@ const idBytes = 16
 const codeBytesMax = 64
 const hostBytesMax = 255
 const nameLengthMax = 64
-const knownCodes: ReadonlySet<string> = new Set(Object.values(codes))
+/** Why a connection is refused; that a peer names anything else, such as a bug of ours, is no reason. */
+export const refusals: readonly ErrorCode[] = [
+  codes.version, codes.unauthorized, codes.self, codes.duplicate, codes.staleIdentity, codes.clusterMismatch, codes.queueFull, codes.protocol
+]
 
 /** The highest version in both ranges, or 0. */
 export function commonVersion (a: VersionRange, b: VersionRange): number {
@@ -108,7 +111,7 @@ export function decodeWelcome (bytes: Uint8Array): Welcome {
   if (version !== 0 && version !== commonVersion(versions, ownVersions)) reader.fail('not the highest common version')
   const code = readCode(reader)
 
-  if (version === 0) return { versions, version, code: codes.version, body: null }
+  if (version === 0) return { versions, version, code: strangerCode(code), body: null }
   const body = readIntroduction(reader)
   reader.end()
   return { versions, version, code, body }
@@ -136,13 +139,13 @@ export function isAddress (address: Address): boolean {
     Number.isInteger(port) && port >= 0 && port <= 0xffff
 }
 
-function writeVersions (writer: ByteWriter, versions: VersionRange): void {
+export function writeVersions (writer: ByteWriter, versions: VersionRange): void {
   writer.raw(magic)
   writer.varint(versions.min)
   writer.varint(versions.max)
 }
 
-function readVersions (reader: ByteReader): VersionRange {
+export function readVersions (reader: ByteReader): VersionRange {
   const bytes = reader.raw(magic.length)
   if (!magic.every((byte, i) => byte === bytes[i])) reader.fail('not a peer of this protocol')
   const min = reader.varint()
@@ -151,15 +154,20 @@ function readVersions (reader: ByteReader): VersionRange {
   return { min, max }
 }
 
-function readCode (reader: ByteReader): ErrorCode | null {
+export function readCode (reader: ByteReader): ErrorCode | null {
   const text = reader.text(codeBytesMax)
   if (text === '') return null
   // A newer peer may have reasons that we do not know.
-  return isKnownCode(text) ? text : codes.protocol
+  return isRefusal(text) ? text : codes.protocol
 }
 
-function isKnownCode (text: string): text is ErrorCode {
-  return knownCodes.has(text)
+/** Who tells nothing of itself can refuse for two reasons. */
+export function strangerCode (code: ErrorCode | null): ErrorCode {
+  return code === codes.unauthorized ? code : codes.version
+}
+
+function isRefusal (text: string): text is ErrorCode {
+  return refusals.some(code => code === text)
 }
 
 function writeIntroduction (writer: ByteWriter, introduction: Introduction): void {

@@ -2,11 +2,13 @@ import type { Group, LogName } from '../core/entry.ts'
 import { lastPosition } from '../core/entry.ts'
 import type { Denial, Founding, Joining, LeaseLeft, LogOutline, Message, Removal, SubmissionKind, SubmittedWrite } from '../core/messages.ts'
 import { denials, submissionKinds } from '../core/messages.ts'
-import type { OriginRow } from '../core/origins.ts'
+import type { KeyRow } from '../core/idempotency.ts'
+import type { OriginRow, Rejected } from '../core/origins.ts'
+import { REJECTED_RUNS_MAX } from '../core/origins.ts'
 import { MEMBERS_MAX } from '../core/view.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import { compareBytes } from './bytes.ts'
-import { decodeGroup, encodeGroup } from './group.ts'
+import { decodeGroup, encodeGroup, readKey } from './group.ts'
 import type { Address } from './identity.ts'
 import type { Operation } from './operations.ts'
 import { decodeOperations, OPERATIONS_MAX } from './operations.ts'
@@ -24,6 +26,9 @@ const HOST_BYTES_MAX = 255
  */
 const RUNS_MAX = 4096
 const ROWS_MAX = 1024
+const KEYS_MAX = 65_536
+/** The code of a submitted write that has a key. */
+const KEYED = 3
 const GROUPS_MAX = 10_000
 export const DIGEST_BYTES_MAX = 64
 
@@ -130,7 +135,7 @@ export function readOutline (reader: ByteReader): LogOutline {
 }
 
 export function readGroup (reader: ByteReader): Group {
-  return decodeGroup(reader.bytes())
+  return decodeGroup(reader.bytes(), reader)
 }
 
 export function writeGroups (writer: ByteWriter, groups: readonly Group[]): void {
@@ -162,22 +167,74 @@ export function writeRows (writer: ByteWriter, rows: ReadonlyArray<readonly [num
     writer.varint(row.start)
     writer.varint(row.highest)
     writer.varint(row.last)
+    writeRejected(writer, row.rejected)
   }
 }
 
 export function readRows (reader: ByteReader): Array<[number, OriginRow]> {
-  const count = reader.count(20)
+  const count = reader.count(22)
   if (count > ROWS_MAX) reader.fail('too many origins')
   const rows: Array<[number, OriginRow]> = []
   for (let i = 0, previous = 0; i < count; i++) {
     const id = reader.varint()
-    const row = { node: readId(reader), start: reader.varint(), highest: reader.varint(), last: reader.varint() }
+    const counts = { node: readId(reader), start: reader.varint(), highest: reader.varint(), last: reader.varint() }
+    const row = withRejected(counts, readRejected(reader, counts.highest))
     // An id is the position of the first entry of its origin.
     if (id <= previous || row.last < id) reader.fail('origins out of order')
     rows.push([id, row])
     previous = id
   }
   return rows
+}
+
+/** Runs as the gaps between them, and their lengths. */
+export function writeRejected (writer: ByteWriter, { runs, forgotten }: Rejected = { runs: [], forgotten: 0 }): void {
+  writer.varint(forgotten)
+  writer.varint(runs.length / 2)
+  runs.forEach((number, i) => { writer.varint(number - (runs[i - 1] ?? forgotten)) })
+}
+
+/** Null if all of the numbers, `highest` being the last, have taken effect. */
+export function readRejected (reader: ByteReader, highest: number): Rejected | null {
+  const forgotten = reader.varint()
+  const count = reader.count(2)
+  if (count > REJECTED_RUNS_MAX) reader.fail('too many runs')
+  const runs: number[] = []
+  let last = forgotten
+  for (let i = 0; i < 2 * count; i++) {
+    const gap = reader.varint()
+    // One number may be a run; two runs have a number between them.
+    if (gap < (i % 2 === 1 ? 0 : i === 0 ? 1 : 2)) reader.fail('runs out of order')
+    runs.push(last += gap)
+  }
+  if (last > highest) reader.fail('a run beyond the highest number')
+  return count === 0 && forgotten === 0 ? null : { runs, forgotten }
+}
+
+export function withRejected (row: OriginRow, rejected: Rejected | null): OriginRow {
+  return rejected === null ? row : { ...row, rejected }
+}
+
+export function writeKeys (writer: ByteWriter, keys: ReadonlyArray<readonly [number, KeyRow]>): void {
+  writer.varint(keys.length)
+  for (const [position, { key, digest }] of keys) {
+    writer.varint(position)
+    writer.text(key)
+    writer.u32(digest)
+  }
+}
+
+export function readKeys (reader: ByteReader): Array<[number, KeyRow]> {
+  const count = reader.count(7)
+  if (count > KEYS_MAX) reader.fail('too many keys')
+  const keys: Array<[number, KeyRow]> = []
+  for (let i = 0, previous = 0; i < count; i++) {
+    const position = reader.varint()
+    if (position <= previous) reader.fail('keys out of order')
+    keys.push([position, { key: readKey(reader), digest: reader.u32() }])
+    previous = position
+  }
+  return keys
 }
 
 export function writeChunk (writer: ByteWriter, { after, through, applied, high, left, entries }: Chunk): void {
@@ -220,8 +277,9 @@ export function readChunk (reader: ByteReader): Chunk {
 
 export function writeWrites (writer: ByteWriter, writes: readonly SubmittedWrite[]): void {
   writer.varint(writes.length)
-  for (const { kind, body } of writes) {
-    writer.u8(submissionKinds[kind])
+  for (const { kind, body, key = '' } of writes) {
+    writer.u8(key === '' ? submissionKinds[kind] : KEYED)
+    if (key !== '') writer.text(key)
     writer.bytes(body)
   }
 }
@@ -230,17 +288,18 @@ export function readWrites (reader: ByteReader): SubmittedWrite[] {
   const count = reader.count(2)
   const writes: SubmittedWrite[] = []
   for (let i = 0; i < count; i++) {
-    const kind = readKind(reader)
+    const code = reader.u8()
+    const kind = code === KEYED ? 'write' : kindOf(reader, code)
+    const key = code === KEYED ? readKey(reader) : ''
     const body = reader.bytes()
-    const operations: Operation[] = decodeOperations(body)
+    const operations: Operation[] = decodeOperations(body, reader)
     if (kind === 'seeded' && operations.length > 0) reader.fail('a mark with operations')
-    writes.push({ body, operations, kind })
+    writes.push({ body, operations, kind, key })
   }
   return writes
 }
 
-function readKind (reader: ByteReader): SubmissionKind {
-  const code = reader.u8()
+function kindOf (reader: ByteReader, code: number): SubmissionKind {
   for (const kind of Object.keys(submissionKinds) as SubmissionKind[]) {
     if (submissionKinds[kind] === code) return kind
   }

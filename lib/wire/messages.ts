@@ -3,9 +3,9 @@ import { denials } from '../core/messages.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { encodeGroup } from './group.ts'
 import {
-  DIGEST_BYTES_MAX, readAddresses, readChunk, readDenial, readFounding, readGroup, readGroups, readJoining, readLeases, readName,
+  DIGEST_BYTES_MAX, readAddresses, readChunk, readDenial, readFounding, readGroup, readGroups, readJoining, readKeys, readLeases, readName,
   readOutline, readProposed, readRemovals, readRows, readWrites, writeAddresses, writeChunk, writeFounding, writeGroups, writeJoining,
-  writeLeases, writeName, writeOutline, writeRemovals, writeRows, writeWrites
+  writeKeys, writeLeases, writeName, writeOutline, writeRemovals, writeRows, writeWrites
 } from './message-parts.ts'
 import { readId, readOptionalView, readSortedIds, readView, writeId, writeIds, writeOptionalView, writeView } from './view.ts'
 
@@ -180,6 +180,7 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
       writeName(writer, message.base)
       writer.flag(message.seeded)
       writeRows(writer, message.rows)
+      writeKeys(writer, message.keys)
       break
     case 'chunk':
       writeChunk(writer, message)
@@ -288,7 +289,7 @@ function readMessage (reader: ByteReader): WireMessage {
     case types.copy:
       return { type: 'copy', after: reader.optionalBytes(), applied: reader.varint() }
     case types.snapshot:
-      return { type: 'snapshot', base: readName(reader), seeded: reader.flag(), rows: readRows(reader) }
+      return { type: 'snapshot', base: readName(reader), seeded: reader.flag(), rows: readRows(reader), keys: readKeys(reader) }
     case types.chunk:
       return { type: 'chunk', ...readChunk(reader) }
     case types.verify:

@@ -28,9 +28,9 @@ export function encodeOperations (operations: readonly Operation[]): Uint8Array 
   return writer.finish()
 }
 
-/** The inverse. The operations are views on `body`. Throws a WireError on anything but a whole, valid encoding. */
-export function decodeOperations (body: Uint8Array): Operation[] {
-  const reader = new ByteReader(body)
+/** The inverse. The operations are views on `body`, of which `whole` is. Throws a WireError on anything but a whole, valid encoding. */
+export function decodeOperations (body: Uint8Array, whole?: ByteReader): Operation[] {
+  const reader = new ByteReader(body, whole)
   const count = reader.count(2)
   if (count > OPERATIONS_MAX) reader.fail('too many operations')
   const operations: Operation[] = []

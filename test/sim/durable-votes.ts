@@ -1,20 +1,21 @@
 import type { SimMachine } from '../../lib/sim/index.ts'
-import type { DiskChange } from '../../lib/sim/disk.ts'
 import { toText } from '../../lib/sim/disk.ts'
-import { appliedKey, copyKey, decodeApplied, logEnd, logKey, logStart } from '../../lib/store/layout.ts'
+import { appliedKey, copyKey, decodeApplied } from '../../lib/store/layout.ts'
 import { decodeGroup } from '../../lib/wire/group.ts'
 import { decodeOperations } from '../../lib/wire/operations.ts'
 import type { Change } from '../support/check/history.ts'
+import type { LogRecord } from './log-view.ts'
+import { durableLogOf } from './log-view.ts'
 import type { Holder } from './population.ts'
 
-/** Where a write is: in the group with this key and these bytes. */
+/** Where a write is: in the group that begins there and has these bytes. */
 interface Place {
   readonly position: number
-  readonly key: string
+  readonly first: number
   readonly record: string
 }
 
-const [first, beyond, applied, copy] = [logStart, logEnd, appliedKey, copyKey].map(toText) as [string, string, string, string]
+const [applied, copy] = [appliedKey, copyKey].map(toText) as [string, string]
 
 /** What a write that was called on a machine, at a moment of the history, needs. */
 export interface DurabilityRules {
@@ -38,16 +39,15 @@ export class DurableVotes {
     this.#rules = rules
   }
 
-  onBatch (machine: SimMachine, changes: readonly DiskChange[]): void {
+  /** These are written to a log; whether they are durable by now, is another matter. */
+  onRecords (machine: SimMachine, records: readonly LogRecord[]): void {
     const places = this.#places.get(machine) ?? new Map<string, Place>()
     this.#places.set(machine, places)
-    for (const { key, value } of changes) {
-      if (value === null || key < first || key >= beyond) continue
-      const group = decodeGroup(value)
-      const record = toText(value)
-      group.entries.forEach((entry, i) => {
+    for (const [first, bytes] of records) {
+      const record = toText(bytes)
+      decodeGroup(bytes).entries.forEach((entry, i) => {
         if (entry.kind !== 'write') return
-        const place = { position: group.first + i, key: toText(logKey(group.first)), record }
+        const place = { position: first + i, first, record }
         for (const op of decodeOperations(entry.body)) {
           if (op.type === 'put') places.set(version(toText(op.key), toText(op.value)), place)
         }
@@ -73,13 +73,15 @@ export class DurableVotes {
 }
 
 /** Whether it would be there after a power cut. */
-function holds ({ disk }: Holder, { position, key, record }: Place): boolean {
+function holds ({ disk }: Holder, { position, first, record }: Place): boolean {
   // Data that are being copied are of no use to anybody.
   if (disk.durable(copy) !== undefined) return false
-  const inLog = disk.durable(key)
+  const log = durableLogOf(disk)
+  const inLog = log.get(first)
   if (inLog !== undefined && toText(inLog) === record) return true
+  // What is applied need not be durable, unless the store or the log says so.
   const state = disk.durable(applied)
-  return state !== undefined && decodeApplied(state).position >= position
+  return state !== undefined && Math.max(decodeApplied(state).durable, log.base.position) >= position
 }
 
 function version (key: string, value: string): string {

@@ -1,5 +1,7 @@
-import type { ChangeKind, ChangeSettings, Focus } from './settings.ts'
-import { changeKinds } from './settings.ts'
+import { afterRestarts, changingWith, flushing, leftBehind, withinALease } from './focuses.ts'
+import { doubtMutants } from './doubt-mutants.ts'
+import { logMutants } from './log-mutants.ts'
+import type { Focus } from './settings.ts'
 
 /** A bug to plant: a change of the sources that the simulator must catch. */
 export interface Mutant {
@@ -36,75 +38,21 @@ const untoldByOthers: Edit = {
   replace: ''
 }
 
-/** Three nodes that lose sight of one another, and restart, within a lease. */
-const withinALease: Focus = {
-  nodes: 3,
-  minConsensus: [1, 1, 1],
-  durability: 'disk',
-  brief: false,
-  foundingData: false,
-  queueMax: 100_000,
-  leftOut: 0,
-  driftMax: 0,
-  clientsPerNode: 3,
-  operations: 2000,
-  keys: 1,
-  valueBytesMax: 10,
-  thinkMs: 10,
-  writeTimeoutMs: 300,
-  delayMaxMs: 0.5,
-  bandwidth: 100_000,
-  syncMs: 0.1,
-  failureTimeoutMs: 300,
-  faults: { kill: 4, cutLink: 1 }
-}
-
-/** Three nodes of which one is cut off while the others restart, all within a lease. */
-const afterRestarts: Focus = { ...withinALease, brief: true, failureTimeoutMs: 60, keys: 4, clientsPerNode: 8, thinkMs: 30, faults: { isolate: 1, kill: 6 } }
-
-const noRates = Object.fromEntries(changeKinds.map(kind => [kind, 0])) as Record<ChangeKind, number>
-
-/** Members come and go all the time, while nodes die and lose sight of one another for a moment. */
-const changing: Focus = {
-  nodes: 3,
-  durability: 'disk',
-  brief: true,
-  foundingData: false,
-  queueMax: 100_000,
-  leftOut: 0,
-  driftMax: 0,
-  clientsPerNode: 1,
-  operations: 600,
-  keys: 2,
-  valueBytesMax: 10,
-  thinkMs: 100,
-  writeTimeoutMs: 2000,
-  delayMaxMs: 10,
-  bandwidth: 100_000,
-  syncMs: 5,
-  failureTimeoutMs: 100,
-  logBytesMax: 2 ** 28,
-  faults: { split: 10, kill: 0.3 },
-  changes: { minConsensus: 0, machinesMax: 5, witness: false, wrongPeers: 'nothing', recover: false, rates: { ...noRates, join: 1, joinSeveral: 2, leave: 2, remove: 1 } }
-}
-
-function changingWith (changes: Partial<ChangeSettings>, rates: Partial<Record<ChangeKind, number>>, only: Focus = {}): Focus {
-  return { ...changing, ...only, changes: { ...changing.changes as ChangeSettings, ...changes, rates: { ...noRates, ...rates } } }
-}
-
 /** Each was a hole in a draft of the protocol, or is known from comparable systems. */
 export const mutants: readonly Mutant[] = [
+  ...doubtMutants,
+  ...logMutants,
   {
     name: 'vote before the sync',
     file: 'lib/store/log-writer.ts',
-    find: 'if (sync) {\n      await',
-    replace: 'this.#onPersisted((steps[steps.length - 1] as Step).id, this.#applier.durable)\n    if (sync) {\n      await'
+    find: 'await this.#log.write(',
+    replace: 'this.#onPersisted((steps[steps.length - 1] as Step).id, this.#applier.durable)\n    await this.#log.write('
   },
   {
     name: 'the log is not synced',
-    file: 'lib/store/apply.ts',
-    find: 'again.concat(operations), { sync: true })',
-    replace: 'again.concat(operations), { sync: false })'
+    file: 'lib/store/store-medium.ts',
+    find: 'if (all.length > 0) await this.#store.batch(all, { sync })',
+    replace: 'if (all.length > 0) await this.#store.batch(all, { sync: false })'
   },
   {
     name: 'a forgotten promise',
@@ -116,20 +64,22 @@ export const mutants: readonly Mutant[] = [
     name: 'vote before the view is installed',
     file: 'lib/core/participant.ts',
     find: 'end: this.#end, installed: this.installed',
-    replace: 'end: this.#host.tail.end.position, installed: true'
+    replace: 'end: this.#host.tail.end.position, installed: true',
+    from: 4
   },
   {
     name: 'skip the cut',
     file: 'lib/core/participant.ts',
     find: 'if (message.common < end) this.#host.cut(message.common)',
     replace: '',
-    from: 452
+    from: 456
   },
   {
     name: 'commit by a majority of the live',
     file: 'lib/core/view.ts',
     find: 'return some ? lowest : 0',
-    replace: 'const ends = [...acknowledged].sort((a, b) => b - a)\n  return some ? ends[Math.floor(ends.length / 2)] as number : 0'
+    replace: 'const ends = [...acknowledged].sort((a, b) => b - a)\n  return some ? ends[Math.floor(ends.length / 2)] as number : 0',
+    from: 5
   },
   {
     name: 'commit without waiting for any vote',
@@ -152,7 +102,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'two promises in one epoch',
-    file: 'lib/core/agreement.ts',
+    file: 'lib/core/acceptor.ts',
     find: 'message.epoch > vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX',
     replace: 'message.epoch >= vow.epoch && message.epoch <= vow.epoch + EPOCHS_AHEAD_MAX',
     from: 50
@@ -170,7 +120,8 @@ export const mutants: readonly Mutant[] = [
     find: 'return from !== null && intact && complete && installed >= from',
     replace: 'return from !== null && intact && complete && installed >= 0',
     with: [worstSurvivor],
-    from: 84
+    focus: leftBehind,
+    from: 38
   },
   {
     name: 'no since: a member that is admitted again believes that it survived',
@@ -178,7 +129,8 @@ export const mutants: readonly Mutant[] = [
     find: 'since: survivors.includes(id) && previous !== null ? since(previous, id) as number : epoch',
     replace: 'since: Math.min(epoch, 1)',
     with: [worstSurvivor],
-    from: 84
+    focus: leftBehind,
+    from: 38
   },
   {
     name: 'a stale lease: commit before the leases of the excluded have passed',
@@ -201,14 +153,14 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/leases.ts',
     find: 'return now < this.#asked.now + length && wall >= this.#asked.latest && wall < this.#asked.earliest + length',
     replace: 'return now < this.#asked.now + length && wall > -1',
-    from: 386
+    from: 623
   },
   {
     name: 'consistent reads without a lease',
     file: 'lib/core/readiness.ts',
     find: "(lease === 'free' || lease === 'valid')",
     replace: "lease !== 'none'",
-    from: 185
+    from: 214
   },
   {
     name: 'a lease that is granted after a promise of a later view',
@@ -217,7 +169,7 @@ export const mutants: readonly Mutant[] = [
     replace: 'if (epoch === 0) return',
     with: [untoldByOthers],
     focus: withinALease,
-    from: 73
+    from: 78
   },
   {
     name: 'resolve although too few members have it',
@@ -225,7 +177,7 @@ export const mutants: readonly Mutant[] = [
     find: 'this.submissions.onAssured(Math.min(this.#assured, this.applied))',
     replace: 'this.submissions.onAssured(this.applied)',
     focus: { ...withinALease, minConsensus: [2, 0, 0], thinkMs: 1, writeTimeoutMs: 10_000, keys: 5, operations: 1000 },
-    from: 171
+    from: 264
   },
   {
     name: 'the table of origins is not in copies',
@@ -239,13 +191,13 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/coordinator.ts',
     find: 'if (number <= this.#highest(message.origin)) continue',
     replace: '',
-    from: 9
+    from: 65
   },
   {
     name: 'forget the table of origins at a restart',
     file: 'lib/store/apply.ts',
-    find: 'for (const [id, row] of rows) {',
-    replace: 'for (const [id, row] of rows) {\n    if (id > 0) continue',
+    find: 'of this.#rows) operations.push(rowOperation(id, row))',
+    replace: 'of this.#rows) if (id === 0) operations.push(rowOperation(id, row))',
     from: 10
   },
   {
@@ -270,13 +222,15 @@ export const mutants: readonly Mutant[] = [
     name: 'a read of several keys that waits for the first only',
     file: 'lib/core/core.ts',
     find: 'return keys.reduce(',
-    replace: 'return keys.slice(0, 1).reduce('
+    replace: 'return keys.slice(0, 1).reduce(',
+    from: 25
   },
   {
     name: 'apply before the commit',
     file: 'lib/core/core.ts',
     find: 'const through = Math.min(this.#log.committed, this.#log.durableEnd,',
-    replace: 'const through = Math.min(this.#log.durableEnd,'
+    replace: 'const through = Math.min(this.#log.durableEnd,',
+    from: 5
   },
   {
     name: 'a definite rejection that is told too early',
@@ -289,7 +243,7 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/submissions.ts',
     find: "this.#tell(submission, { outcome: 'unknown', why, transaction: this.#name(submission) })\n      // Nobody",
     replace: "this.#tell(submission, { outcome: 'aborted', why, transaction: this.#name(submission) })\n      // Nobody",
-    from: 11
+    from: 48
   },
   {
     name: 'resolve when the coordinator has the write',
@@ -302,7 +256,7 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/coordinator.ts',
     find: "follower.state = 'asked'\n    follower.told = 0",
     replace: "follower.state = 'asked'",
-    from: 216
+    from: 303
   },
   {
     name: 'data without their position',
@@ -311,23 +265,25 @@ export const mutants: readonly Mutant[] = [
     replace: 'await this.#store.batch(operations.slice(0, -1), { sync })\n  await this.#store.batch(operations.slice(-1), { sync })'
   },
   {
-    name: 'what was applied without a sync is not written again',
-    file: 'lib/store/apply.ts',
-    find: 'this.#leave(sync || !this.#sync ? [] : operations, bytes)',
-    replace: 'this.#leave([], 0)'
+    name: 'what was applied without a sync is not applied again',
+    file: 'lib/node.ts',
+    find: 'if (applied.durable < applied.position) await',
+    replace: 'if (applied.durable < 0) await',
+    from: 46
   },
   {
-    name: 'what is written again overtakes an apply',
+    name: 'rows of origins are written once',
     file: 'lib/store/apply.ts',
-    find: 'const again = this.#applying ? [] : this.#again',
-    replace: 'const again = this.#again'
+    find: 'for (const [id, row] of rows) this.#rows.set',
+    replace: 'this.#rows.clear()\n    for (const [id, row] of rows) this.#rows.set',
+    from: 95
   },
   {
-    name: 'what was applied during a write is taken for durable',
+    name: 'what was applied during a flush is taken for durable',
     file: 'lib/store/apply.ts',
-    find: 'if (again.length > 0) this.#leave([], 0)',
-    replace: 'this.#leave([], 0)',
-    from: 94
+    find: 'this.#state = { ...this.#state, durable: position }',
+    replace: 'this.#state = { ...this.#state, durable: this.#state.position }',
+    focus: flushing
   },
   {
     name: 'a founder without data that does not wait for those of the others',
@@ -341,7 +297,7 @@ export const mutants: readonly Mutant[] = [
     find: 'if (!isQuorum([...proposal.accepted], view, false)) return',
     replace: 'if (!isQuorum([...proposal.accepted], view, true)) return',
     focus: changingWith({}, { join: 1, joinSeveral: 4, leave: 2, remove: 2 }, { ambush: 0.3, faults: { kill: 0.3 } }),
-    from: 305
+    from: 885
   },
   {
     name: 'two bootstraps: a founder that forgets to whom it is bound',
@@ -349,7 +305,7 @@ export const mutants: readonly Mutant[] = [
     find: 'const vowed = this.vow.members',
     replace: 'const vowed: readonly string[] = []',
     focus: changingWith({ wrongPeers: 'two groups', minConsensus: 1 }, {}, { nodes: 5, operations: 10, thinkMs: 10, ambush: 1, faults: { split: 5 } }),
-    from: 908
+    from: 1060
   },
   {
     name: 'admission of a joiner that has not caught up',
@@ -361,7 +317,7 @@ export const mutants: readonly Mutant[] = [
       { file: 'lib/core/core.ts', find: 'complete: this.complete && !this.mustCopy && !this.#config.witness', replace: 'complete: !this.#config.witness' }
     ],
     focus: changingWith({}, { joinSeveral: 2, leave: 2 }),
-    from: 6
+    from: 34
   },
   {
     name: 'a joiner that keeps its own data',

@@ -38,7 +38,7 @@ export interface NemesisScope {
 
 /** Does harm to a cluster, at random moments, until it is told to stop; then mends everything, or everything but some machines. */
 export class Nemesis {
-  readonly injected: Partial<Record<FaultKind | 'ambush', number>> = {}
+  readonly injected: Partial<Record<FaultKind | 'ambush' | 'strike', number>> = {}
   readonly #cluster: SimCluster
   readonly #settings: SimSettings
   readonly #random: Random
@@ -158,7 +158,7 @@ export class Nemesis {
     })
   }
 
-  #count (kind: FaultKind | 'ambush'): void {
+  #count (kind: FaultKind | 'ambush' | 'strike'): void {
     this.injected[kind] = (this.injected[kind] ?? 0) + 1
   }
 
@@ -336,7 +336,22 @@ export class Nemesis {
 
   #start (machine: SimMachine): void {
     if (!this.#scope.mayRun(machine)) return
+    const wasDown = !machine.up
     this.#torn.start(machine)
+    if (wasDown) this.#strike(machine)
+  }
+
+  /** Where a start may have to move the log: it ends in the middle of that. */
+  #strike (machine: SimMachine): void {
+    const { logMoves, syncMs } = this.#settings
+    if (logMoves === 0 || !this.#active || !this.#random.chance(0.2)) return
+    const { world } = this.#cluster
+    world.schedule(this.#random.next() * (3 + 5 * syncMs), 'a strike', () => {
+      if (!this.#active || !machine.up) return
+      this.#count('strike')
+      this.#down(machine, () => { this.#random.chance(0.5) ? machine.kill() : machine.cutPower() })
+      world.schedule(this.#random.skewed(0.5, 50), 'end of the strike', () => { if (this.#active) this.#start(machine) })
+    })
   }
 
   #down (machine: SimMachine, end: () => void): void {

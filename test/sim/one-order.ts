@@ -2,29 +2,33 @@ import type { SimMachine } from '../../lib/sim/index.ts'
 import type { DiskChange } from '../../lib/sim/disk.ts'
 import { toBytes, toText } from '../../lib/sim/disk.ts'
 import { isReserved, RESERVED } from '../../lib/store/keys.ts'
-import { appliedKey, copyKey, decodeApplied, logKey } from '../../lib/store/layout.ts'
+import { appliedKey, copyKey, decodeApplied } from '../../lib/store/layout.ts'
 import type { Group } from '../../lib/core/entry.ts'
 import { decodeGroup } from '../../lib/wire/group.ts'
 import { decodeOperations } from '../../lib/wire/operations.ts'
+import type { LogView } from './log-view.ts'
+import { durableLogOf, logOf } from './log-view.ts'
 
 /**
- * Watches every disk: each apply must write the operations of the next entries of the one log, and before them nothing but what
- * the entries before these have written; and all logs must be equal, byte by byte, wherever something was applied. A copy must end in a state that the log went through. So every
- * local state is a prefix of one order, at every moment.
+ * Watches every disk: each apply must write the operations of the next entries of the one log, and nothing else; and all logs must be
+ * equal, byte by byte, wherever something was applied. A copy, and what is applied again after a crash, must end in a state that the
+ * log went through. So every local state is a prefix of one order, at every moment.
  */
 export class OneOrder {
   readonly problems: string[] = []
   /** The log, as whoever applied a group first had it, from the beginning: no disk holds all of it for ever. */
   readonly log = new Map<number, Uint8Array>()
   readonly #applied = new Map<SimMachine, number>()
-  readonly #before: () => ReadonlyMap<string, string>
+  readonly #before: (machine: SimMachine, copied: boolean) => ReadonlyMap<string, string>
+  /** Whose data are a copy: what was there before is gone. */
+  readonly #copied = new Set<SimMachine>()
 
-  /** `before`: what was in the data before the log began, and is not in the log. */
-  constructor (before: () => ReadonlyMap<string, string> = () => new Map()) {
+  /** `before`: what was in the data of a machine, which may have got a copy since, before the log began, and need not be in the log. */
+  constructor (before: (machine: SimMachine, copied: boolean) => ReadonlyMap<string, string> = () => new Map()) {
     this.#before = before
   }
 
-  /** At the beginning, and whenever a process has ended. */
+  /** At the beginning, and whenever a process has ended, or the disk is another. */
   onDown (machine: SimMachine): void {
     this.#applied.set(machine, appliedOn(machine))
   }
@@ -34,19 +38,21 @@ export class OneOrder {
     const has = (key: string | undefined): boolean => changes.some(change => change.key === key)
     if (!has(applied) && !has(copy)) return
 
+    if (has(copy)) this.#copied.add(machine)
     const before = this.#applied.get(machine) ?? 0
     const now = appliedOn(machine)
     this.#applied.set(machine, now)
     // Until a copy is complete, the data are nothing.
     if (machine.disk.get(toText(copyKey)) !== undefined) return
-    if (has(copy)) this.#checkCopied(machine, now)
+    if (has(copy)) this.#checkWhole(machine, now, 'a copy')
+    else if (now === before) this.#checkWhole(machine, now, 'applied again')
     else this.#checkApplied(machine, before, now, changes)
   }
 
   #checkApplied (machine: SimMachine, from: number, to: number, changes: readonly DiskChange[]): void {
     if (to < from) this.problems.push(`${machine.name} applies up to ${to} after ${from}`)
     const expected: DiskChange[] = []
-    for (const [, record] of machine.disk.range(toText(logKey(from + 1)), toText(logKey(to + 1)))) {
+    for (const [, record] of appendedTo(machine).range(from + 1, to + 1)) {
       const group = decodeGroup(record)
       const canonical = this.log.get(group.first)
       if (canonical === undefined) this.log.set(group.first, record)
@@ -54,21 +60,11 @@ export class OneOrder {
       expected.push(...changesOf(group))
     }
     const actual = changes.filter(({ key }) => !isReserved(toBytes(key)))
-    // What was not synced is written again.
-    for (let first = this.#firstBefore(from + 1); actual.length > expected.length && first !== null; first = this.#firstBefore(first)) {
-      expected.unshift(...changesOf(decodeGroup(this.log.get(first) as Uint8Array)))
-    }
     if (show(actual) !== show(expected)) this.problems.push(`${machine.name} applies ${from + 1} to ${to} as ${show(actual)}, and the log says ${show(expected)}`)
   }
 
-  /** Where the group before this position begins; null if nobody has applied one. */
-  #firstBefore (position: number): number | null {
-    for (let first = position - 1; first > 0; first--) if (this.log.has(first)) return first
-    return null
-  }
-
-  #checkCopied (machine: SimMachine, position: number): void {
-    const expected = new Map<string, Uint8Array>([...this.#before()].map(([key, value]) => [key, new TextEncoder().encode(value)]))
+  #checkWhole (machine: SimMachine, position: number, what: string): void {
+    const expected = new Map<string, Uint8Array>([...this.#before(machine, this.#copied.has(machine))].map(([key, value]) => [key, new TextEncoder().encode(value)]))
     let end = 0
     for (const [first, record] of [...this.log].sort(([a], [b]) => a - b)) {
       if (first > position) break
@@ -79,10 +75,10 @@ export class OneOrder {
         else expected.set(key, value)
       }
     }
-    if (end !== position) this.problems.push(`${machine.name} has a copy as of ${position}, and only ${end} was applied anywhere`)
+    if (end !== position) this.problems.push(`${machine.name} has ${what} as of ${position}, and only ${end} was applied anywhere`)
     const actual = machine.disk.range(null, toText(RESERVED))
     const sorted = [...expected].sort(([a], [b]) => a < b ? -1 : 1)
-    if (showAll(actual) !== showAll(sorted)) this.problems.push(`${machine.name} has a copy as of ${position} with ${show(asChanges(actual))}, and the log says ${show(asChanges(sorted))}`)
+    if (showAll(actual) !== showAll(sorted)) this.problems.push(`${machine.name} has ${what} as of ${position} with ${show(asChanges(actual))}, and the log says ${show(asChanges(sorted))}`)
   }
 }
 
@@ -90,6 +86,12 @@ export class OneOrder {
 function appliedOn ({ disk }: SimMachine): number {
   const record = disk.torn ? disk.durable(toText(appliedKey)) : disk.get(toText(appliedKey))
   return record === undefined ? 0 : decodeApplied(record).position
+}
+
+/** Nothing is applied that a synced log does not have: a power cut may take it back. Without syncs, it has to be written. */
+function appendedTo ({ disk }: SimMachine): LogView {
+  const log = logOf(disk)
+  return log.inFiles ? durableLogOf(disk) : log
 }
 
 function changesOf (group: Group): DiskChange[] {

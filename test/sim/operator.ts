@@ -102,7 +102,8 @@ export class Operator {
       ...(owns && options.role !== 'witness' ? { overwrite: true } : {}),
       ...options
     }
-    if (machine.options.overwrite === true) machine.disk.sync(machine.disk.write([{ key: 'k1', value: new TextEncoder().encode('own') }]))
+    // One key that the others write too, and one that only a copy takes away.
+    if (machine.options.overwrite === true) machine.disk.sync(machine.disk.write(['k1', 'own'].map(key => ({ key, value: new TextEncoder().encode('own') }))))
     this.#population.set(machine, 'in')
     machine.start()
     return machine

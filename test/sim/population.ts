@@ -169,7 +169,7 @@ export class Population {
   /** Whoever runs on this image needs another, who has seen more of it, before it answers anything. */
   isHarmless (image: DiskImage): boolean {
     return [installed, accepted].every((key) => {
-      const record = image.find(([other]) => other === key)
+      const record = image.store.find(([other]) => other === key)
       const view = record === undefined ? null : decodeView(record[1])
       return view !== null && view.members.length > 1 && !view.leaseFree
     })
@@ -224,7 +224,7 @@ export function idOf (disk: SimDisk): string {
 
 /** Of the node on a disk, as an image has it: who it is, and how often it was started. */
 export function identityOf (image: DiskImage): { id: string, start: number } {
-  const record = image.find(([key]) => key === identity)
+  const record = image.store.find(([key]) => key === identity)
   return record === undefined ? { id: '', start: 0 } : decodeIdentity(record[1])
 }
 

@@ -24,7 +24,7 @@ export async function runMutant ({ name, focus = {}, from = 1, ...edit }: Mutant
 
   try {
     return await new Promise((resolve, reject) => {
-      const args = ['--import', 'tsx', 'test/sim/main.ts', '--seeds', String(seeds), '--from', String(from), '--workers', '1', '--first', '--only', JSON.stringify({ changes: null, ...focus })]
+      const args = ['--import', 'tsx', 'test/sim/main.ts', '--seeds', String(seeds), '--from', String(from), '--workers', '1', '--first', '--only', JSON.stringify({ changes: null, repeats: 0, asks: 0, ...focus })]
       execFile(process.execPath, args, { cwd: folder, maxBuffer: 1e8, timeout: 240_000 }, (error, stdout, stderr) => {
         if (error === null) resolve(null)
         else if (error.code === 1 && stdout.includes('violations')) resolve(stdout)

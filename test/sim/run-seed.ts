@@ -1,7 +1,8 @@
-import { Random, SimCluster } from '../../lib/sim/index.ts'
-import type { MachineOptions, SimMachine } from '../../lib/sim/index.ts'
+import { Random } from '../../lib/sim/index.ts'
+import type { SimCluster, SimMachine } from '../../lib/sim/index.ts'
 import { toText } from '../../lib/sim/disk.ts'
 import { acceptedKey, vowKey } from '../../lib/store/layout.ts'
+import { clusterOf } from './cluster-of.ts'
 import { DurableVotes } from './durable-votes.ts'
 import { Nemesis } from './nemesis.ts'
 import { NodeErrors } from './node-errors.ts'
@@ -11,7 +12,8 @@ import { idOf, identityOf, Population } from './population.ts'
 import type { ChangeKind, ChangeSettings, SimSettings } from './settings.ts'
 import { excludes, leftOutMax, minConsensusOf, SMALL_LOG } from './settings.ts'
 import { canGoOn } from './survivors.ts'
-import { judge, strangeWitness } from './verdicts.ts'
+import { newRecords, recordsIn } from './log-view.ts'
+import { judge, strangeFiles, strangeWitness } from './verdicts.ts'
 import { Workload } from './workload.ts'
 
 export interface SimResult {
@@ -59,19 +61,20 @@ class Run {
   readonly operator: Operator
   readonly #population: Population
   readonly #settings: SimSettings
-  /** Data that all founders hold alike do not go through the log. */
-  readonly #order = new OneOrder(() => this.#population.seeder === null ? this.#initial : new Map())
+  readonly #order = new OneOrder((machine, copied) => this.#hasInitial(machine, copied) ? this.#initial : new Map())
   readonly #votes: DurableVotes
   readonly #errors = new NodeErrors()
   /** What node a begins with. */
   readonly #initial: ReadonlyMap<string, string>
   readonly #limitMs: number
+  readonly #moves: Random
   #puts = 0
   /** With disks that were lost, something has gone without which nobody can go on. */
   #isLost = false
 
   constructor (settings: SimSettings, onLine: ((line: string) => void) | null) {
     this.#settings = settings
+    this.#moves = new Random(settings.seed ^ 0x30e5)
     this.#limitMs = excludes(settings) ? LIVENESS_WITH_EXCLUSION_MS : LIVENESS_MS
     this.cluster = clusterOf(settings)
     this.cluster.world.onLine = onLine
@@ -91,6 +94,7 @@ class Run {
         this.workload.onDown(machine)
         this.#order.onDown(machine)
         this.operator.onDown(machine)
+        this.#moveLog(machine)
       },
       onResume: (machine) => { this.workload.onResume(machine) }
     }, {
@@ -124,6 +128,8 @@ class Run {
     cluster.world.say('the safety phase is over')
     workload.stop()
     const problem = this.#settings.changes === null ? await this.#recover() : await this.#recoverAll()
+    // Nobody waits for what is done with files in the background.
+    await cluster.run(() => this.#judged.every(machine => strangeFiles(machine).length === 0), LIVENESS_MS)
     return [
       ...this.#isLost ? [] : problem === null ? judge(workload.history, this.#judged, this.#initial, this.#order.log) : [problem],
       ...this.#settings.changes === null ? [] : this.#population.members.filter(machine => !this.#judged.includes(machine)).flatMap(strangeWitness),
@@ -139,13 +145,31 @@ class Run {
 
   #watch (machine: SimMachine): void {
     machine.disk.onBatch = (changes) => {
-      this.#votes.onBatch(machine, changes)
+      this.#votes.onRecords(machine, recordsIn(changes))
       this.#order.onBatch(machine, changes)
       this.#population.onBatch(machine, changes)
       if (changes.some(({ key }) => votes.includes(key))) this.nemesis.onVote()
     }
+    const seen = new WeakMap<object, number>()
+    machine.disk.files.onChange = () => { this.#votes.onRecords(machine, newRecords(machine.disk, seen)) }
+    machine.disk.onReplace = () => { this.#order.onDown(machine) }
     machine.onView = (view) => { this.#population.onView(machine, view) }
     this.#errors.watch(machine, this.#settings.changes !== null)
+  }
+
+  /** Data that all founders hold alike do not go through the log; others do, but whoever brings them along has them before. */
+  #hasInitial ({ disk }: SimMachine, copied: boolean): boolean {
+    const { seeder } = this.#population
+    return seeder === null || (seeder === idOf(disk) && !copied)
+  }
+
+  /** The next start may find that its log is to be elsewhere. */
+  #moveLog (machine: SimMachine): void {
+    const { logMoves } = this.#settings
+    if (logMoves === 0 || !this.#moves.chance(logMoves)) return
+    const log = machine.options.log === 'files' ? 'store' : 'files'
+    this.cluster.world.say(`the log of ${machine.name} is to be in ${log === 'files' ? 'files' : 'the store'}`)
+    machine.options = { ...machine.options, log }
   }
 
   #bringData (): void {
@@ -325,54 +349,6 @@ class Run {
   #describe (machines: readonly SimMachine[]): string {
     const pending = machines.reduce((sum, machine) => sum + this.workload.pendingOn(machine), 0)
     return `${pending} operations are not settled; ${this.cluster.machines.map(describe).join('; ')}`
-  }
-}
-
-function clusterOf (settings: SimSettings): SimCluster {
-  const { nodes, writeTimeoutMs, failureTimeoutMs, delayMaxMs, bandwidth, syncMs, driftMax, durability, logBytesMax, changes } = settings
-  const names = [...'abcdefg'].slice(0, nodes)
-  return new SimCluster({
-    seed: settings.seed,
-    names,
-    replicator: {
-      consistency: 'strong',
-      writeTimeoutMs,
-      readTimeoutMs: writeTimeoutMs,
-      failureTimeoutMs,
-      durability,
-      logBytesMax,
-      failAfter: 1000,
-      queueMax: settings.queueMax
-    },
-    replicators: Object.fromEntries(names.map((name, i) => [name, changes === null ? { minConsensus: minConsensusOf(settings, i) } : founderOptions(changes, i === nodes - 1)])),
-    peers: changes === null ? {} : founderPeers(settings, names, changes),
-    network: { delayMinMs: 0.02, delayMaxMs, bandwidth },
-    // Without syncs, it is assumed that a power cut leaves no hole.
-    disk: { syncMs, fileChanges: durability === 'disk' ? 0.05 : 0 },
-    driftMax
-  })
-}
-
-function founderOptions ({ minConsensus, witness }: ChangeSettings, isLast: boolean): MachineOptions {
-  if (witness && isLast) return { role: 'witness' }
-  return minConsensus === null ? {} : { minConsensus }
-}
-
-/** One of them may be wrong. */
-function founderPeers ({ seed }: SimSettings, names: readonly string[], { wrongPeers }: ChangeSettings): Record<string, readonly string[]> {
-  const odd = names[seed % names.length] as string
-  const others = names.filter(name => name !== odd)
-  switch (wrongPeers) {
-    case 'nothing': return {}
-    case 'nobody': return { [odd]: [] }
-    case 'lacks one': return { [odd]: others.slice(1) }
-    case 'never answers': return { [odd]: [...others, 'zz'] }
-    case 'two groups': {
-      const middle = Math.floor(names.length / 2)
-      const groups = [names.slice(0, middle + 1), names.slice(middle)]
-      return Object.fromEntries(names.map((name, i) => [name, i === middle ? [] : groups.find(group => group.includes(name))?.filter(other => other !== name) ?? []]))
-    }
-    case 'one more': return { [odd]: [...others, 'abcdefgh'[names.length] as string] }
   }
 }
 

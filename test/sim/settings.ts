@@ -21,6 +21,10 @@ export interface SimSettings {
   syncMs: number
   driftMax: number
   durability: 'disk' | 'memory'
+  /** Where the log is. */
+  log: 'store' | 'files'
+  /** How likely it is, whenever a process has ended, that the log is to be at the other place from then on. */
+  logMoves: number
   /** How many bytes of the log are kept for members that are away. */
   logBytesMax: number
   /** Node a begins with data of its own. */
@@ -37,6 +41,10 @@ export interface SimSettings {
   faults: Record<FaultKind, number>
   /** How likely it is that the network is split when a disk has got a promise, or a view that is accepted. */
   ambush: number
+  /** How likely it is that a write is called again under the same key, where it has failed, or at the same time. */
+  repeats: number
+  /** How likely it is that somebody asks, on any node, what became of a write that was rejected. */
+  asks: number
   /** How the members change; null: not at all. */
   changes: ChangeSettings | null
 }
@@ -83,6 +91,8 @@ export type ChangeKind = typeof changeKinds[number]
 /** The least that the option may be set to. */
 export const SMALL_LOG = 65_536
 const LARGE_LOG = 256 * 2 ** 20
+/** As large as it can be with the smallest segments: so it has many. */
+const SEGMENTED_LOG = 2 ** 19
 /** About the largest frame: a chunk of the log or of a copy. What is sent behind one arrives so much later. */
 const FRAME_BYTES = 300_000
 
@@ -113,6 +123,8 @@ export function drawSettings (seed: number, mayChange = true): SimSettings {
     // The protocol holds for clocks that differ by at most 5 %.
     driftMax: random.pick([0, 0, 0.01, 0.02]),
     durability,
+    log: 'store',
+    logMoves: 0,
     logBytesMax: LARGE_LOG,
     foundingData: random.chance(0.1),
     faults,
@@ -121,12 +133,28 @@ export function drawSettings (seed: number, mayChange = true): SimSettings {
     leftOutHow: random.pick(['dead', 'cut off']),
     brief: false,
     ambush: 0,
+    repeats: 0,
+    asks: 0,
     changes: null
   }
   if (excludes(settings)) drawExclusion(random, settings)
   if (excludes(settings) && random.chance(0.4)) drawViews(random, settings)
   if (mayChange && random.chance(1 / 3)) drawChanges(random, settings)
+  if (settings.durability === 'disk') drawLog(new Random(seed ^ 0xf11e), settings)
+  drawDoubts(new Random(seed ^ 0xd0b7), settings)
   return settings
+}
+
+function drawDoubts (random: Random, settings: SimSettings): void {
+  if (random.chance(0.4)) settings.repeats = random.pick([0.1, 0.5, 1])
+  if (random.chance(0.4)) settings.asks = random.pick([0.1, 0.5, 1])
+}
+
+/** By chance of its own: what else a seed draws stays as it is. */
+function drawLog (random: Random, settings: SimSettings): void {
+  settings.log = random.pick(['store', 'files'])
+  if (settings.log === 'files' && settings.logBytesMax === LARGE_LOG && random.chance(0.5)) settings.logBytesMax = SEGMENTED_LOG
+  if (random.chance(0.15)) settings.logMoves = random.pick([0.1, 0.5])
 }
 
 /** Some settings, and some faults: all others do not happen. */
@@ -144,11 +172,15 @@ export function readSettings (text: string): SimSettings {
   const none = Object.fromEntries(faultKinds.map(kind => [kind, 0])) as Record<FaultKind, number>
   return {
     minConsensus: everybody(kept.nodes),
+    log: 'store',
+    logMoves: 0,
     logBytesMax: LARGE_LOG,
     leftOut: 0,
     leftOutHow: 'dead',
     brief: false,
     ambush: 0,
+    repeats: 0,
+    asks: 0,
     changes: null,
     ...kept,
     faults: { ...none, ...kept.faults }

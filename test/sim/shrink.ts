@@ -28,6 +28,8 @@ function candidates (settings: SimSettings): SimSettings[] {
     if (settings.faults[kind] > 0) smaller.push({ ...settings, faults: { ...settings.faults, [kind]: 0 } })
   }
   if (settings.ambush > 0) smaller.push({ ...settings, ambush: 0 })
+  if (settings.repeats > 0) smaller.push({ ...settings, repeats: 0 })
+  if (settings.asks > 0) smaller.push({ ...settings, asks: 0 })
   smaller.push(...withFewerChanges(settings))
   if (settings.leftOut > 0) smaller.push({ ...settings, leftOut: settings.leftOut - 1 })
   const first = minConsensusOf(settings, 0)
@@ -35,6 +37,8 @@ function candidates (settings: SimSettings): SimSettings[] {
     const minConsensus = settings.minConsensus.map(() => common)
     if (minConsensus.some((m, i) => m !== minConsensusOf(settings, i))) smaller.push({ ...settings, minConsensus })
   }
+  if (settings.logMoves > 0) smaller.push({ ...settings, logMoves: 0 })
+  if (settings.log === 'files') smaller.push({ ...settings, log: 'store' })
   if (settings.foundingData) smaller.push({ ...settings, foundingData: false })
   if (settings.driftMax > 0) smaller.push({ ...settings, driftMax: 0 })
   for (const key of ['operations', 'clientsPerNode', 'keys', 'nodes', 'valueBytesMax'] as const) {

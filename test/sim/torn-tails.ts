@@ -1,5 +1,6 @@
 import { codes } from '../../lib/errors.ts'
 import type { SimCluster, SimMachine } from '../../lib/sim/index.ts'
+import { isIdle } from './log-view.ts'
 import { isDamage } from './node-errors.ts'
 
 const LOOK_MS = 10
@@ -21,7 +22,11 @@ export class TornTails {
 
   start (machine: SimMachine): void {
     if (machine.up) return
-    const { written, torn } = machine.disk
+    const { tornKey } = machine.disk
+    // The node looks at it no more than at what was there before.
+    if (tornKey !== null && isIdle(machine.disk, tornKey)) machine.disk.mend()
+    const { torn } = machine.disk
+    const written = writtenOn(machine)
     machine.start()
     if (torn) this.#look(machine, machine.replicator, written)
   }
@@ -37,9 +42,13 @@ export class TornTails {
 
       if (status !== 'failed') this.problems.push(`${machine.name} starts on a torn disk and is ${status}`)
       else if (!isDamage(lastError)) this.problems.push(`${machine.name} does not start on a torn disk, because of: ${String(lastError)}`)
-      if (machine.disk.written !== written) this.problems.push(`${machine.name} writes to a torn disk`)
+      if (writtenOn(machine) !== written) this.problems.push(`${machine.name} writes to a torn disk`)
       this.#cluster.world.say(`${machine.name} has found that its last write is torn`)
       this.#onRefused(machine)
     })
   }
+}
+
+function writtenOn ({ disk }: SimMachine): number {
+  return disk.written + disk.files.written
 }

@@ -2,7 +2,7 @@ import type { SimMachine } from '../../lib/sim/index.ts'
 import { toBytes, toText } from '../../lib/sim/disk.ts'
 import { RESERVED } from '../../lib/store/keys.ts'
 import {
-  acceptedKey, addressesKey, appliedKey, baseKey, copyKey, decodeApplied, decodeBase, identityKey, intactKey, logEnd, logStart, originsEnd, originsStart,
+  acceptedKey, addressesKey, appliedKey, baseKey, copyKey, decodeApplied, identityKey, intactKey, keyedEnd, keyedStart, logEnd, logFileKey, logStart, originsEnd, originsStart,
   sightingsEnd, sightingsStart, viewKey, vowKey
 } from '../../lib/store/layout.ts'
 import { decodeGroup } from '../../lib/wire/group.ts'
@@ -12,6 +12,7 @@ import type { History, LogEntry, Verdict } from '../support/check/history.ts'
 import { checkLinearizability } from '../support/check/linearizability.ts'
 import { checkReplicas } from '../support/check/replicas.ts'
 import { checkSerializability } from '../support/check/serializability.ts'
+import { filesOf, logOf } from './log-view.ts'
 
 /** The log as it was applied, from the beginning: the record of each group by its first position. */
 type Log = ReadonlyMap<number, Uint8Array>
@@ -33,6 +34,7 @@ export function judge (history: History, machines: readonly SimMachine[], initia
     ...problemsOf('serializability', checkSerializability(history, { log: known, initial })),
     ...machines.flatMap(machine => strangeLog(machine, log)),
     ...machines.flatMap(strangeRecords),
+    ...machines.flatMap(strangeFiles),
     ...differentTables(machines)
   ]
 }
@@ -64,13 +66,13 @@ function entriesOf (log: Log): LogEntry[] {
 /** What is left of the log is what everybody has applied, without a gap from where it was truncated to what is applied here. */
 function strangeLog ({ name, disk }: SimMachine, log: Log): string[] {
   const problems: string[] = []
-  const base = disk.get(toText(baseKey))
+  const view = logOf(disk)
   const applied = disk.get(toText(appliedKey))
-  let { position: end, epoch } = base === undefined ? { position: 0, epoch: 0 } : decodeBase(base)
+  let { position: end, epoch } = view.base
   const truncated = end
   if (end > 0 && epochAt(log, end) !== epoch) problems.push(`${name} has truncated its log at ${end} in epoch ${epoch}; there it was ${epochAt(log, end)}`)
 
-  for (const [, record] of disk.range(toText(logStart), toText(logEnd))) {
+  for (const [, record] of view.range(0, Infinity)) {
     const group = decodeGroup(record)
     const same = log.get(group.first)
     if (same === undefined || toText(same) !== toText(record)) problems.push(`${name} has another group at ${group.first} than was applied there`)
@@ -97,31 +99,47 @@ function epochAt (log: Log, position: number): number {
 /** Whoever only votes keeps no data, and no log. */
 export function strangeWitness ({ name, disk }: SimMachine): string[] {
   const [data] = disk.range(null, toText(RESERVED))
-  const [group] = disk.range(toText(logStart), toText(logEnd))
+  const [group] = logOf(disk).range(0, Infinity)
   return data === undefined && group === undefined ? [] : [`${name} is a witness, and holds data`]
 }
 
 /** Nothing is forgotten in the reserved key space: each record is one of those that the specification names. */
 function strangeRecords ({ name, disk }: SimMachine): string[] {
   const problems: string[] = []
-  const single = [identityKey, vowKey, viewKey, appliedKey, acceptedKey, baseKey, intactKey, addressesKey].map(toText)
+  const { inFiles } = logOf(disk)
+  const single = [identityKey, vowKey, viewKey, appliedKey, acceptedKey, inFiles ? logFileKey : baseKey, intactKey, addressesKey].map(toText)
   let origins = 0
+  let keys = 0
   let sightings = 0
   for (const [key] of disk.range(toText(RESERVED), null)) {
     if (isOrigin(key)) origins++
+    else if (key > toText(keyedStart) && key < toText(keyedEnd)) keys++
     else if (key === toText(copyKey)) problems.push(`${name} has a copy that is not complete`)
     else if (key > toText(sightingsStart) && key < toText(sightingsEnd)) sightings++
-    else if (!single.includes(key) && !(key >= toText(logStart) && key < toText(logEnd))) problems.push(`${name} has a strange record ${JSON.stringify(key)}`)
+    else if (!single.includes(key) && !(!inFiles && key >= toText(logStart) && key < toText(logEnd))) problems.push(`${name} has a strange record ${JSON.stringify(key)}`)
   }
   if (origins > 256) problems.push(`${name} keeps ${origins} origins`)
+  if (keys > 16_384) problems.push(`${name} keeps ${keys} keys`)
   if (sightings > 256) problems.push(`${name} keeps ${sightings} sightings`)
   return problems
 }
 
-/** The table of origins is a function of the log, like the data. */
+/** Nothing is forgotten in files: each is a part of the log, or is kept to be one. */
+export function strangeFiles ({ name, disk }: SimMachine): string[] {
+  const log = filesOf(disk)
+  const others = [...disk.files.names.keys()].filter(file => !log.includes(file))
+  const isSpare = (file: string): boolean => log.length > 0 && file.endsWith('.spare')
+  const problems = others.filter(file => !isSpare(file)).map(file => `${name} has forgotten ${file}, and its log is in ${log.join(', ') || 'the store'}`)
+  return others.filter(isSpare).length > 4 ? [...problems, `${name} keeps ${others.length} spare files`] : problems
+}
+
+/** The tables of origins and keys are functions of the log, like the data. */
 function differentTables (machines: readonly SimMachine[]): string[] {
-  const tables = machines.map(({ disk }) => JSON.stringify(disk.range(toText(originsStart), toText(originsEnd)).map(([key, row]) => [key, toText(row)])))
-  return tables.flatMap((table, i) => table === tables[0] ? [] : [`${machines[i]?.name} has another table of origins than ${machines[0]?.name}`])
+  const differences = (what: string, start: Uint8Array, end: Uint8Array): string[] => {
+    const tables = machines.map(({ disk }) => JSON.stringify(disk.range(toText(start), toText(end)).map(([key, row]) => [key, toText(row)])))
+    return tables.flatMap((table, i) => table === tables[0] ? [] : [`${machines[i]?.name} has another table of ${what} than ${machines[0]?.name}`])
+  }
+  return [...differences('origins', originsStart, originsEnd), ...differences('keys', keyedStart, keyedEnd)]
 }
 
 function isOrigin (key: string): boolean {

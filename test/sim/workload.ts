@@ -1,5 +1,6 @@
 import type { SimCluster, SimLevel, SimMachine } from '../../lib/sim/index.ts'
 import { Random } from '../../lib/sim/random.ts'
+import type { WriteOptions } from '../../lib/write-options.ts'
 import type { Change, KeyRange, Operation } from '../support/check/history.ts'
 import type { SimSettings } from './settings.ts'
 
@@ -13,11 +14,19 @@ type Request =
   | { kind: 'range', range: KeyRange }
 
 interface Running {
-  readonly machine: SimMachine
+  /** Where it was called last. */
+  machine: SimMachine
   readonly end: (outcome: 'ok' | 'aborted' | 'unknown', result?: unknown) => void
 }
 
 const reads = ['get', 'getMany', 'range']
+/** What is one write, and may be repeated. */
+const writes = ['put', 'del', 'batch']
+/** So often at most a write is called. */
+const CALLS_MAX = 5
+/** So often at most somebody asks what became of a write, and after so many milliseconds again. */
+const ASKS_MAX = 6
+const ASK_MS = 500
 
 /** Clients on every node, each doing one random operation after the other, and the history of what they were told. */
 export class Workload {
@@ -27,6 +36,8 @@ export class Workload {
   readonly #cluster: SimCluster
   readonly #settings: SimSettings
   readonly #random: Random
+  /** By chance of its own: what else a seed draws stays as it is. */
+  readonly #doubts: Random
   readonly #keys: string[]
   readonly #running = new Set<Running>()
   #lastId = 0
@@ -37,6 +48,7 @@ export class Workload {
     this.#cluster = cluster
     this.#settings = settings
     this.#random = new Random(settings.seed ^ 0xc11e)
+    this.#doubts = new Random(settings.seed ^ 0xa5c5)
     this.#keys = Array.from({ length: settings.keys }, (_, i) => `k${i}`)
   }
 
@@ -94,8 +106,15 @@ export class Workload {
     const invoked = this.#cluster.world.stamp()
     const isRead = reads.includes(request.kind)
 
+    const { repeats, asks } = this.#settings
+    const isRepeated = writes.includes(request.kind) && repeats > 0 && this.#doubts.chance(0.7)
+    const key = isRepeated ? `${client} ${id}` : undefined
+
     return new Promise((resolve) => {
       let over = false
+      let isUnknown = false
+      let calls = 0
+      let transaction = ''
       const running: Running = {
         machine,
         end: (outcome, result) => {
@@ -103,22 +122,72 @@ export class Workload {
           over = true
           this.#running.delete(running)
           const told = isRead && outcome !== 'ok' ? 'aborted' : outcome
-          this.history.push({ ...request, id, client, node: machine.name, invoked, completed: this.#cluster.world.stamp(), outcome: told, ...(isRead && outcome === 'ok' ? { result } : {}) } as Operation)
+          const operation = { ...request, id, client, node: machine.name, invoked, completed: this.#cluster.world.stamp(), outcome: told, ...(isRead && outcome === 'ok' ? { result } : {}) } as Operation
+          this.history.push(operation)
+          // What a client of one write has been told is not all that can be known of it.
+          if (transaction !== '' && this.#doubts.chance(asks)) this.#ask(operation, transaction)
           this.#cluster.world.say(`${client} ${request.kind} ${id}: ${outcome}`)
           resolve()
         }
       }
       this.#running.add(running)
       this.#cluster.world.say(`${client} ${request.kind} ${id} begins: ${JSON.stringify(request).slice(0, 100)}`)
-      send(machine.db, machine, request, this.#random).then(
-        (result) => {
-          if (!isRead) this.onAcknowledged(machine, changesOf(request), invoked)
-          this.#checkBounds(machine)
-          running.end('ok', result)
-        },
-        (error: unknown) => { running.end(this.#judge(error, isRead)) }
-      )
+      const call = (on: SimMachine): void => {
+        calls++
+        send(on.db, on, request, this.#random, key).then(
+          (result) => {
+            if (!isRead) this.onAcknowledged(on, changesOf(request), invoked)
+            this.#checkBounds(on)
+            running.end('ok', result)
+          },
+          (error: unknown) => {
+            const outcome = this.#judge(error, isRead)
+            isUnknown ||= outcome === 'unknown'
+            const other = on === running.machine && !over && isRepeated && calls < CALLS_MAX && this.#doubts.chance(repeats) ? this.#other() : null
+            if (other !== null) {
+              running.machine = other
+              this.#cluster.world.say(`${client} ${request.kind} ${id} is called again on ${other.name}`)
+              return call(other)
+            }
+            // The other of two at once settles nothing but by its success.
+            if (on !== running.machine) return
+            // Of a write that was called more than once, there is more than one.
+            if (!isRepeated && writes.includes(request.kind)) transaction = (error as { transaction?: string }).transaction ?? ''
+            running.end(isUnknown ? 'unknown' : outcome)
+          }
+        )
+      }
+      call(machine)
+      const twin = isRepeated && this.#doubts.chance(repeats / 4) ? this.#other() : null
+      if (twin !== null && twin !== machine) {
+        isUnknown = true
+        call(twin)
+      }
     })
+  }
+
+  /** Somebody, anywhere, asks what became of a write, until that is known. */
+  #ask (operation: Operation, transaction: string, times = 1): void {
+    const { world } = this.#cluster
+    world.schedule(this.#doubts.skewed(1, ASK_MS), `asks for ${transaction}`, () => {
+      const machine = this.#other()
+      const again = (): void => { if (times < ASKS_MAX) this.#ask(operation, transaction, times + 1) }
+      if (machine === null) return again()
+      machine.replicator.outcome(transaction).then((outcome) => {
+        world.say(`write ${operation.id} was ${outcome}, ${machine.name} says`)
+        if (outcome === 'pending') return again()
+        if (outcome === 'forgotten') return
+        if (outcome === 'aborted' && operation.outcome === 'unknown') operation.outcome = 'aborted'
+        if (outcome === 'committed' && operation.outcome === 'unknown') Object.assign(operation, { outcome: 'ok', completed: world.stamp() })
+        if ((operation.outcome === 'aborted') !== (outcome === 'aborted')) this.problems.push(`write ${operation.id} was told ${operation.outcome}, and is ${outcome}`)
+      }, again)
+    })
+  }
+
+  /** Any machine that takes calls. */
+  #other (): SimMachine | null {
+    const able = this.#cluster.machines.filter(machine => this.#canAct(machine))
+    return able.length === 0 ? null : this.#doubts.pick(able)
   }
 
   /** Bounded queues stay bounded. */
@@ -209,11 +278,12 @@ function changesOf (request: Request): readonly Change[] {
   }
 }
 
-async function send (db: SimLevel, machine: SimMachine, request: Request, random: Random): Promise<unknown> {
+async function send (db: SimLevel, machine: SimMachine, request: Request, random: Random, idempotencyKey: string | undefined): Promise<unknown> {
+  const options = { idempotencyKey }
   switch (request.kind) {
-    case 'put': return await db.put(request.key, request.value)
-    case 'del': return await db.del(request.key)
-    case 'batch': return await (random.chance(0.3) ? chained(db, request.changes) : db.batch(request.changes.map(operation)))
+    case 'put': return await db.put(request.key, request.value, options)
+    case 'del': return await db.del(request.key, options)
+    case 'batch': return await (random.chance(0.3) ? chained(db, request.changes, options) : db.batch(request.changes.map(operation), options))
     case 'clear': return await db.clear(request.range)
     case 'get': return await db.get(request.key) ?? null
     case 'getMany': return (await db.getMany(request.keys)).map(value => value ?? null)
@@ -229,13 +299,13 @@ async function send (db: SimLevel, machine: SimMachine, request: Request, random
   }
 }
 
-async function chained (db: SimLevel, changes: readonly Change[]): Promise<void> {
+async function chained (db: SimLevel, changes: readonly Change[], options: WriteOptions): Promise<void> {
   const batch = db.batch()
   for (const { key, value } of changes) {
     if (value === null) batch.del(key)
     else batch.put(key, value)
   }
-  await batch.write()
+  await batch.write(options)
 }
 
 function operation ({ key, value }: Change): { type: 'put', key: string, value: string } | { type: 'del', key: string } {

@@ -62,7 +62,7 @@ export function coreChaos (seed: number, steps = 1000): { differences: string[],
     haste: random.pick([1, 5, 20]),
     changes
   }
-  const chaos = new Chaos(cluster, random, fate, weather, memory)
+  const chaos = new Chaos(cluster, random, fate, new Random(seed ^ 0xd0b7), weather, memory)
   chaos.run(steps)
   return { differences: goesOn ? chaos.goOn() : chaos.comeToRest(), cluster }
 }
@@ -78,9 +78,14 @@ class Chaos {
   #side = ''
   #pausedAt = new Map<CoreNode, number>()
   #writes = 0
+  /** Of writes that are repeated, and of questions. */
+  readonly #doubts: Random
+  readonly #repeats: number
 
-  constructor (cluster: CoreCluster, random: Random, fate: Random, weather: Weather, memory: boolean) {
+  constructor (cluster: CoreCluster, random: Random, fate: Random, doubts: Random, weather: Weather, memory: boolean) {
     this.#cluster = cluster
+    this.#doubts = doubts
+    this.#repeats = doubts.pick([0, 0.1, 0.5])
     this.#fate = fate
     this.#random = random
     this.#weather = weather
@@ -161,6 +166,7 @@ class Chaos {
     const other = random.pick(cluster.nodes)
     if (node.gone && node.core === null) return
     if (this.#fate.chance(this.#weather.changes)) this.#change()
+    if (this.#doubts.chance(this.#repeats / 10) && node.core !== null && !node.witness) this.#doubt(node)
 
     if (random.chance(0.1)) {
       if (node.core !== null && !node.witness) cluster.write(node.name, random.pick(['x', 'y', 'z']), `v${++this.#writes}`, random.pick([5, 50, 1000, 1e6]))
@@ -184,6 +190,21 @@ class Chaos {
     else if (random.chance(jumps) && pauses === 0) node.wallOffset += random.pick([-10_000, -200, 200, 10_000])
     else if (random.chance(timeouts)) cluster.tick(random.pick([5, 20, 50, 50, 200]))
     else this.#go(1 + random.below(haste))
+  }
+
+  /** Somebody repeats a write on another node, or asks what became of one. */
+  #doubt ({ name }: CoreNode): void {
+    const cluster = this.#cluster
+    const doubts = this.#doubts
+    if (doubts.chance(0.5)) {
+      const earlier = cluster.writes.filter(({ under }) => under !== '').slice(-5)
+      const isNew = earlier.length === 0 || doubts.chance(0.3)
+      const { key, value, under } = isNew ? { key: 'x', value: `v${++this.#writes}`, under: `k${this.#writes}` } : doubts.pick(earlier)
+      cluster.write(name, key, value, doubts.pick([50, 1000, 1e6]), under)
+    } else {
+      const rejected = cluster.writes.flatMap(({ settlement }) => settlement === null || settlement.outcome === 'committed' ? [] : settlement.transaction ?? []).slice(-5)
+      if (rejected.length > 0) cluster.ask(name, doubts.pick(rejected))
+    }
   }
 
   #change (): void {

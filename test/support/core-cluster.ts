@@ -21,6 +21,7 @@ export interface ClusterOptions {
   failureTimeoutMs?: number
   logBytesMax?: number
   originsMax?: number
+  keysMax?: number
   windowWrites?: number
   groupBytesMax?: number
   tailBytesMax?: number
@@ -80,6 +81,8 @@ export interface WriteRecord {
   readonly node: string
   readonly key: string
   readonly value: string
+  /** Its idempotency key; empty if it has none. */
+  readonly under: string
   settlement: Settlement | null
 }
 
@@ -172,6 +175,7 @@ export class CoreCluster {
       replaces: node.joins?.replaces ?? '',
       handsOver: true,
       originsMax: this.#options.originsMax ?? 16,
+      keysMax: this.#options.keysMax ?? 1000,
       groupBytesMax: this.#options.groupBytesMax ?? 1000,
       tailBytesMax: this.#options.tailBytesMax ?? 100_000,
       applyBytesMax: 1000,
@@ -265,15 +269,23 @@ export class CoreCluster {
     for (const input of node.missed.splice(0)) this.#input(node, input)
   }
 
-  write (name: string, key: string, value: string, timeout = 1e6): WriteRecord {
-    const record: WriteRecord = { node: name, key, value, settlement: null }
+  /** `under`: its idempotency key. */
+  write (name: string, key: string, value: string, timeout = 1e6, under = ''): WriteRecord {
+    const record: WriteRecord = { node: name, key, value, under, settlement: null }
     const body = encodeOperations([{ type: 'put', key: bytes(key), value: bytes(value) }])
     const ticket = this.writes.push(record)
-    this.#say(`${name} writes ${key}=${value}`)
+    this.#say(`${name} writes ${key}=${value}${under === '' ? '' : ` under ${under}`}`)
     this.#input(this.node(name), {
-      type: 'write', ticket, write: { body, operations: decodeOperations(body), kind: 'write' }, seed: false, deadline: this.#clock(this.node(name)) + timeout
+      type: 'write', ticket, write: { body, operations: decodeOperations(body), kind: 'write', key: under }, seed: false, deadline: this.#clock(this.node(name)) + timeout
     })
     return record
+  }
+
+  /** Somebody asks a node what became of a write. */
+  ask (name: string, transaction: string): void {
+    const [origin, number] = transaction.split(':').map(Number) as [number, number]
+    this.#say(`${name} is asked for ${transaction}`)
+    this.#input(this.node(name), { type: 'question', origin, number })
   }
 
   /** Ends the data that a founder brings along. */
@@ -366,7 +378,7 @@ export class CoreCluster {
     const base = Math.max(...among.map(({ disk }) => disk.base.position))
     for (const node of others) {
       if (node.witness) continue
-      for (const what of ['entries', 'data', 'rows', 'applied'] as const) {
+      for (const what of ['entries', 'data', 'rows', 'keys', 'applied'] as const) {
         const [ours, theirs] = [node, first as CoreNode].map(({ disk }) => show(what === 'entries' ? disk.entriesAfter(base) : disk[what]))
         if (ours !== theirs) found.push(`${what} of ${node.name}: ${ours}; of ${first?.name}: ${theirs}`)
       }
@@ -381,15 +393,26 @@ export class CoreCluster {
       const { operations = [] } = JSON.parse(entry) as { operations?: Array<{ value: string }> }
       for (const { value } of operations) logged.set(value, (logged.get(value) ?? 0) + 1)
     }
-    for (const { node, value, settlement } of this.writes) {
+    for (const { node, value, under, settlement } of this.writes) {
       const times = logged.get(value) ?? 0
       if (times > 1) found.push(`${value} is in the log ${times} times`)
       if (settlement === null) {
         if (among.some(({ name }) => name === node)) found.push(`${value} of ${node} is not settled`)
       } else if (settlement.outcome === 'committed' && times !== 1) found.push(`${value} of ${node} is acknowledged and lost`)
-      else if (settlement.outcome === 'aborted' && times !== 0) found.push(`${value} of ${node} is rejected and applied`)
+      else if (settlement.outcome === 'aborted' && under === '' && times !== 0) found.push(`${value} of ${node} is rejected and applied`)
+      if (settlement !== null && settlement.outcome !== 'committed' && settlement.transaction !== null) found.push(...this.#falseFates(among, value, settlement.transaction, times, under !== ''))
     }
     return found
+  }
+
+  /** What these nodes tell of a write that is so often in the log. */
+  #falseFates (among: readonly CoreNode[], value: string, transaction: string, times: number, isRepeated: boolean): string[] {
+    const [origin, number] = transaction.split(':').map(Number) as [number, number]
+    return among.flatMap(({ name, core, witness }) => {
+      const fate = witness ? undefined : core?.table.fate(origin, number)
+      const isFalse = (fate === 'committed' && times !== 1) || ((fate === 'aborted' || fate === 'pending') && times !== 0 && !isRepeated)
+      return isFalse ? [`${name} tells that ${value} is ${fate}`] : []
+    })
   }
 
   // How it happens.
@@ -585,7 +608,7 @@ function describe (message: Message): string {
 
 function describePersist ({ persist }: PersistEffect): string {
   const parts: string[] = []
-  if (persist.cut !== null) parts.push(`cut ${persist.cut}`)
+  if (persist.cut !== null) parts.push(`cut ${persist.cut.position}`)
   if (persist.vow !== null) parts.push(`vow ${persist.vow.epoch}`)
   if (persist.accepted !== null) parts.push(`accepted ${persist.accepted.epoch}`)
   if (persist.view !== null) parts.push(`view ${persist.view.epoch}`)

@@ -2,6 +2,8 @@ import type { Recovered } from '../../lib/core/config.ts'
 import type { CopyState, Effect } from '../../lib/core/effects.ts'
 import type { Group, LogName } from '../../lib/core/entry.ts'
 import { emptyLog, lastPosition } from '../../lib/core/entry.ts'
+import type { KeyRow } from '../../lib/core/idempotency.ts'
+import { keyRowOf } from '../../lib/core/idempotency.ts'
 import type { OriginRow } from '../../lib/core/origins.ts'
 import type { View, Vow } from '../../lib/core/view.ts'
 import { noVow } from '../../lib/core/view.ts'
@@ -10,7 +12,7 @@ import { decodeOperations } from '../../lib/wire/operations.ts'
 export type PersistEffect = Effect & { type: 'persist' }
 export type ApplyEffect = Effect & { type: 'apply' }
 
-type DiskState = Pick<CoreDisk, 'start' | 'vow' | 'view' | 'accepted' | 'base' | 'copy' | 'log' | 'applied' | 'rows' | 'seeded' | 'data'>
+type DiskState = Pick<CoreDisk, 'start' | 'vow' | 'view' | 'accepted' | 'base' | 'copy' | 'log' | 'applied' | 'rows' | 'keys' | 'seeded' | 'data'>
 
 /** What survives a crash; a loss of power takes a suffix of what was not synced. */
 export class CoreDisk {
@@ -23,6 +25,7 @@ export class CoreDisk {
   log: Group[] = []
   applied = 0
   rows = new Map<number, OriginRow>()
+  keys = new Map<number, KeyRow>()
   seeded = false
   data = new Map<string, string>()
   /** Of the data that a founder brings along. */
@@ -70,8 +73,8 @@ export class CoreDisk {
   }
 
   #state (): DiskState {
-    const { start, vow, view, accepted, base, copy, log, applied, rows, seeded, data } = this
-    return { start, vow, view, accepted, base, copy, log: [...log], applied, rows: new Map(rows), seeded, data: new Map(data) }
+    const { start, vow, view, accepted, base, copy, log, applied, rows, keys, seeded, data } = this
+    return { start, vow, view, accepted, base, copy, log: [...log], applied, rows: new Map(rows), keys: new Map(keys), seeded, data: new Map(data) }
   }
 
   #write (sync: boolean, batch: () => void): void {
@@ -93,9 +96,15 @@ export class CoreDisk {
       this.applied = reset.base.position
       this.seeded = reset.seeded
       this.rows = new Map(reset.rows)
+      this.keys = new Map(reset.keys)
       this.copy = { after: new Uint8Array(0), high: reset.base.position }
     }
-    if (cut !== null) this.log = this.log.filter(group => lastPosition(group) <= cut)
+    if (cut !== null) {
+      this.log = this.log.filter(group => lastPosition(group) <= cut.position)
+      const last = this.log[this.log.length - 1]
+      const end = last === undefined ? this.base : { position: lastPosition(last), epoch: last.epoch }
+      if (end.position !== cut.position || end.epoch !== cut.epoch) throw new Error(`cuts at ${cut.position} of epoch ${cut.epoch}, where no group ends`)
+    }
     if (vow !== null) this.vow = vow
     if (accepted !== null) this.accepted = accepted
     if (view !== null) this.view = view
@@ -129,7 +138,9 @@ export class CoreDisk {
 
   #apply (effect: ApplyEffect): void {
     for (const group of effect.groups) {
-      for (const entry of group.entries) {
+      for (const [i, entry] of group.entries.entries()) {
+        const row = keyRowOf(entry)
+        if (row !== null) this.keys.set(group.first + i, row)
         if (entry.kind !== 'write') continue
         for (const op of decodeOperations(entry.body)) {
           if (op.type === 'put') this.data.set(text(op.key), text(op.value))
@@ -141,6 +152,7 @@ export class CoreDisk {
       if (row === null) this.rows.delete(id)
       else this.rows.set(id, row)
     }
+    for (const position of effect.gone) this.keys.delete(position)
     this.applied = effect.through
     this.seeded = effect.seeded
   }
@@ -156,8 +168,8 @@ export class CoreDisk {
         runs.push({ position, epoch: group.epoch })
       }
     }
-    const { vow, view, accepted, base, copy, applied, rows, seeded, digest } = this
-    return { vow, view, accepted, intact: this.intact || view === null, base, logBytes: 100 * this.log.length, copy, applied, runs, groups, rows, seeded, data: digest }
+    const { vow, view, accepted, base, copy, applied, rows, keys, seeded, digest } = this
+    return { vow, view, accepted, intact: this.intact || view === null, base, logBytes: 100 * this.log.length, copy, applied, runs, groups, rows, keys, seeded, data: digest }
   }
 
   /** Those after a position. */

@@ -14,7 +14,7 @@ const layers: Record<string, string[]> = {
   'lib/core/': ['lib/core/', 'lib/errors.ts'],
   'lib/wire/': ['lib/wire/', 'lib/core/', 'lib/errors.ts'],
   'lib/store/': ['lib/store/', 'lib/wire/', 'lib/core/', 'lib/errors.ts', 'lib/env.ts', 'lib/', 'abstract-level', 'debug'],
-  'lib/net/': ['lib/net/', 'lib/wire/', 'lib/core/', 'lib/errors.ts', 'lib/env.ts', 'lib/', 'node:', 'debug', 'rpc-stream', 'reconnect-core'],
+  'lib/net/': ['lib/net/', 'lib/wire/', 'lib/core/', 'lib/errors.ts', 'lib/env.ts', 'lib/', 'node:', 'debug', 'rpc-stream', 'reconnect-core', '@noble/hashes/hkdf.js', '@noble/hashes/hmac.js', '@noble/hashes/sha2.js'],
   'lib/': ['lib/', 'lib/net/', 'lib/store/', 'lib/wire/', 'lib/core/', 'lib/errors.ts', 'node:', 'events', 'abstract-level', 'debug'],
   'lib/sim/': ['lib/sim/', 'lib/', 'lib/net/', 'lib/store/', 'lib/wire/', 'lib/core/', 'lib/errors.ts', 'abstract-level'],
   'index.ts': ['lib/', 'lib/net/', 'lib/store/', 'lib/wire/', 'lib/core/', 'lib/errors.ts']

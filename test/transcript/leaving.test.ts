@@ -156,3 +156,30 @@ tape('free of leases: the coordinator opens a view, nobody else hears of it in t
     t.deepEqual(writesOfAll(cluster), [])
   }
 })
+
+tape('of two members with data one leaves while another joins, and the disk of the third is lost', { timeout }, async (t) => {
+  const cluster = founded('abw', 0, 'w')
+  const [leaver, stays] = roles(cluster) as [string, string]
+  // A coordinator that has to wait for leases of the view before hears of both wishes meanwhile.
+  freeze(cluster, 'w', 'ab')
+  cluster.crash(leaver)
+  cluster.pass(3000)
+  cluster.start(leaver)
+  until(cluster, () => (cluster.coordinator?.core?.known?.epoch ?? 0) > 1 && cluster.coordinator?.core?.settled === false)
+  const leader = cluster.coordinator as CoreNode
+  const [coordinator, other] = leader.name === stays ? [stays, leaver] : [leaver, stays]
+  cluster.frozen.clear()
+  cluster.join('c')
+  cluster.remove(other, other)
+  cluster.run()
+  t.equal(leader.core?.agreement.statusOf(cluster.node('c').id)?.caughtUp, true)
+  t.equal(leader.core?.settled, false)
+  t.ok(until(cluster, () => membersOf(cluster, coordinator).includes('c')))
+  t.equal(membersOf(cluster, coordinator), 'abcw', 'both stay')
+  // The one that joins hears no more before that disk is lost.
+  freeze(cluster, coordinator, 'c')
+  cluster.pass(200)
+  t.notOk(cluster.node(other).gone, 'it is needed')
+  t.deepEqual(restartWithout(cluster, coordinator), [])
+  t.equal(membersOf(cluster, 'c'), `${other}cw`, 'who was restarted does not ask to leave any more')
+})

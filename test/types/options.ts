@@ -20,6 +20,8 @@ export const all: Required<ReplicatorOptions> = {
   consistency: 'strong',
   failAfter: Infinity,
   transport,
+  secret: maybe.name,
+  log: 'store',
   durability: 'memory',
   reads: 'local',
   writeTimeoutMs: 1,
@@ -29,7 +31,9 @@ export const all: Required<ReplicatorOptions> = {
   queueBytesMax: undefined,
   writeBytesMax: undefined,
   keyBytesMax: undefined,
+  valueBytesMax: 100,
   logBytesMax: undefined,
+  traceMax: undefined,
   name: maybe.name,
   role: 'witness',
   cluster: maybe.name,
@@ -42,6 +46,7 @@ export const replicator = Replicator(db, all)
 Replicator(db, { ...maybe, peers: undefined })
 Replicator(db, undefined)
 Replicator(db, { transport: async () => stream })
+Replicator(db, { secret: new Uint8Array(16) })
 Replicator(db, { consistency: undefined, logBytesMax: 2 ** 20 })
 Replicator(db, { peers: [{ host: 'localhost', port: 3001 }] as const })
 Replicator(db, { peers: [{ dns: 'db.local', port: 3000 }, { srv: '_db._tcp.local' }, ...peers], founders: 3 })
@@ -66,6 +71,8 @@ Replicator(db, { transport: () => 'stream' })
 Replicator(db, { peers: [{ host: 'localhost' }] })
 // @ts-expect-error a name needs a port
 Replicator(db, { peers: [{ dns: 'db.local' }] })
+// @ts-expect-error a secret is a string, or bytes
+Replicator(db, { secret: 1234567890123456 })
 // @ts-expect-error only these two
 Replicator(db, { role: 'observer' })
 // @ts-expect-error a misspelt option

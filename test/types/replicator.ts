@@ -1,6 +1,7 @@
 // Compiled, never run: what a caller may and may not write.
 import { MemoryLevel } from 'memory-level'
 import { Replicator, ReplicatorError } from '../../index.ts'
+import type { TraceEvent } from '../../index.ts'
 
 const db = new MemoryLevel<string, string>()
 
@@ -24,6 +25,12 @@ const lease: 'free' | 'valid' | 'expired' | 'none' = stats.lease
 const readable: boolean = stats.readable
 const limits: number[] = [stats.minConsensus, stats.logStart]
 const source: string | undefined = stats.sync?.source
+const silent: Array<number | null> = stats.peers.map((peer) => peer.heardMs)
+const timeouts: number | undefined = stats.rejectedWrites.LEVEL_TIMEOUT
+const events: TraceEvent[] = replicator.trace()
+// What an event says follows from its name.
+const excluded: string[] = events.flatMap((event) => event.event === 'view' ? event.excluded : [])
+const counts: number[] = events.map((event) => event.event === 'error' ? event.count : 1)
 const ready: PromiseLike<unknown> = replicator.ready()
 const digest: Promise<{ position: number, entries: number, data: string, table: string }> = replicator.digest()
 const server = await replicator.listen({ port: 3000, host: '127.0.0.1' })
@@ -55,5 +62,5 @@ const unknownCode = new ReplicatorError('LEVEL_NO_SUCH_CODE', 'text')
 const unknownOutcome = new ReplicatorError('LEVEL_TIMEOUT', 'text', { outcome: 'perhaps' })
 
 export {
-  status, position, connected, coordinator, live, why, lease, readable, limits, source, ready, digest, port, closed, released, outcome, unknownCode, unknownOutcome
+  status, position, connected, coordinator, live, why, lease, readable, limits, source, silent, timeouts, excluded, counts, ready, digest, port, closed, released, outcome, unknownCode, unknownOutcome
 }

@@ -8,7 +8,7 @@ import { releaseFile } from './messages.ts'
 import type { Failure, NodeConfig, NodeMethod, NodeMethods, Reply, SyncPhase } from './messages.ts'
 
 /** The events after which statistics may be others. */
-const CHANGES = ['ready', 'notready', 'view', 'sync']
+const CHANGES = ['ready', 'notready', 'view', 'sync', 'failed']
 
 const SCRIPT = fileURLToPath(new URL('node-process.ts', import.meta.url))
 

@@ -1,6 +1,7 @@
-import type { ReplicaDigest, ReplicatorStats, SyncProgress, ViewInfo } from '../../../index.ts'
+import type { ReplicaDigest, ReplicatorStats, SyncProgress, TraceEvent, ViewInfo } from '../../../index.ts'
 import type { Change, KeyRange } from '../check/history.ts'
 import type { Bulk } from './bulk.ts'
+import type { FloodOptions, FloodReport } from './flood.ts'
 
 export type SyncPhase = SyncProgress['phase']
 
@@ -37,12 +38,21 @@ export interface NodeMethods {
   range (range: KeyRange): Array<[key: string, value: string]>
   /** Puts many entries that nobody else writes, see `bulk.ts`. Resolves once all are acknowledged. */
   fill (bulk: Bulk): void
+  /** Begins to put more than it can, see `flood.ts`. */
+  flood (options: FloodOptions): void
+  /** What became of it so far. */
+  flooded (): FloodReport
+  /** Ends it. Resolves when all that was called has settled. */
+  calm (): FloodReport
   /** Resolves once the replicator is ready. */
   ready (): void
   stats (): ReplicatorStats
   digest (): ReplicaDigest
   /** The most memory that the process has had, in bytes. */
   peakMemory (): number
+  /** What it has now. */
+  memory (): number
+  trace (): TraceEvent[]
   /** All of the user's data, as bytes. */
   dump (): Array<[key: Uint8Array, value: Uint8Array]>
   /** How often each event of the replicator was emitted so far. */
@@ -52,6 +62,8 @@ export interface NodeMethods {
   recover (members: string[]): { cluster: string, epoch: number }
   /** Leaves the cluster and closes the database; then the process ends by itself. If it may not leave, nothing is closed. */
   leave (force: boolean): void
+  /** Closes the database and opens it again. */
+  reopen (): void
   /** Closes replicator and database, and lets the process end by itself. */
   close (): void
   /** The same, without waiting for what is running: to see that closing settles it. */

@@ -5,6 +5,8 @@ import { ClassicLevel } from 'classic-level'
 import type { Change, KeyRange } from '../check/history.ts'
 import { bulkKey, bulkValue } from './bulk.ts'
 import type { Bulk } from './bulk.ts'
+import { Flood } from './flood.ts'
+import type { FloodOptions } from './flood.ts'
 import { releaseFile } from './messages.ts'
 import type { Failure, NodeConfig, NodeMethod, Reply, Request } from './messages.ts'
 
@@ -24,6 +26,7 @@ const transport = detours.size === 0 ? {} : { transport: (port: number, host: st
 const replicator = Replicator(db, { ...config.replicator, ...transport, name: config.name } as Options)
 const counts: Record<string, number> = {}
 const running = new Set<Promise<unknown>>()
+let flood: Flood | null = null
 
 // Where the parent is gone there is nobody to stop this process.
 let closing = false
@@ -38,6 +41,7 @@ for (const name of EVENTS) {
   })
 }
 
+replicator.on('error', () => { if (replicator.status === 'failed') send({ type: 'event', name: 'failed' }) })
 replicator.on('view', (view) => { send({ type: 'view', view }) })
 
 let halted = false
@@ -69,15 +73,24 @@ const methods: Record<NodeMethod, (...args: never[]) => unknown> = {
   getMany: async (keys: string[]) => (await db.getMany(keys)).map((value) => value ?? null),
   range: (range: KeyRange) => db.iterator(range).all(),
   fill,
+  flood: (options: FloodOptions) => { flood = new Flood({ put: (key, value) => db.put(key, value), stats: () => replicator.stats() }, options) },
+  flooded: () => flood?.report,
+  calm: () => flood?.stop(),
   ready: async () => { await replicator.ready() },
   stats: () => replicator.stats(),
   digest: () => replicator.digest(),
   peakMemory: () => process.resourceUsage().maxRSS * 1024,
+  memory: () => process.memoryUsage.rss(),
+  trace: () => replicator.trace(),
   dump: () => db.iterator({ keyEncoding: 'view', valueEncoding: 'view' }).all(),
   events: () => counts,
   addPeer: (address: { host: string, port: number }) => { replicator.addPeer(address) },
   removePeer: (member: string, force: boolean) => replicator.removePeer(member, { force }),
   recover: (members: string[]) => replicator.recover(members),
+  reopen: async () => {
+    await db.close()
+    await db.open()
+  },
   leave: async (force: boolean) => {
     await replicator.leave({ force })
     closing = true

@@ -85,7 +85,7 @@ export class FakeHost implements AgreementHost {
   }
 
   propose (from: string, epoch: number, more: Partial<Message & { type: 'propose' }> = {}): void {
-    this.agreement.onPropose(from, { type: 'propose', epoch, known: 4, cluster: 'k', members, without: [], recover: false, ...more })
+    this.agreement.acceptor.onPropose(from, { type: 'propose', epoch, known: 4, cluster: 'k', members, without: [], recover: false, ...more })
   }
 
   promiseOf (epoch: number, more: Partial<PromiseMessage> = {}): PromiseMessage {

@@ -41,7 +41,7 @@ tape('an acceptor: who is a member, and who is not', { timeout }, async (t) => {
   t.same([host.sent(), host.vow.epoch], [['d refuse 6'], 5], 'but not to somebody who joins, too')
 
   const wider = view(5, 'b')
-  host.agreement.onAccept('b', { type: 'accept', view: { ...wider, members: ['a', 'b', 'c', 'e'], before: ['b', 'c'] } })
+  host.agreement.acceptor.onAccept('b', { type: 'accept', view: { ...wider, members: ['a', 'b', 'c', 'e'], before: ['b', 'c'] } })
   t.equal(host.accepted?.epoch, 5, 'a member of a cluster accepts any members')
 })
 
@@ -62,7 +62,7 @@ tape('an acceptor: a founder is bound to those that it has promised to found wit
   t.same(propose(0, ['a', 'b']), ['b promise 1'])
   t.same(host.vow, { epoch: 1, to: 'b', members: ['a', 'b'], cluster: '' }, 'that binds it to these, and to no cluster yet')
   for (const ids of [['a', 'b', 'c'], ['a', 'b']]) {
-    host.agreement.onAccept('b', { type: 'accept', view: viewOf({ epoch: 1, members: ids, coordinator: 'b' }) })
+    host.agreement.acceptor.onAccept('b', { type: 'accept', view: viewOf({ epoch: 1, members: ids, coordinator: 'b' }) })
     t.equal(host.disk.length, ids.length === 2 ? 1 : 0, ids.join(''))
   }
   host.founding = null

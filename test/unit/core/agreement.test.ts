@@ -1,5 +1,5 @@
 import tape from 'tape'
-import { EPOCHS_AHEAD_MAX } from '../../../lib/core/agreement.ts'
+import { EPOCHS_AHEAD_MAX } from '../../../lib/core/acceptor.ts'
 import type { View } from '../../../lib/core/view.ts'
 import { FakeHost, members, view } from './agreement-host.ts'
 
@@ -21,15 +21,15 @@ tape('as an acceptor', { timeout }, async (t) => {
   host.disk.shift()?.()
   t.same(host.sent(), ['c promise 7'])
 
-  host.agreement.onAccept('b', { type: 'accept', view: view(6, 'b') })
-  host.agreement.onAccept('b', { type: 'accept', view: view(7, 'b') })
+  host.agreement.acceptor.onAccept('b', { type: 'accept', view: view(6, 'b') })
+  host.agreement.acceptor.onAccept('b', { type: 'accept', view: view(7, 'b') })
   t.same([host.disk.length, host.accepted?.epoch], [0, 4], 'a view is accepted in the epoch promised only, and from whom it was promised to')
-  host.agreement.onAccept('c', { type: 'accept', view: view(7, 'b') })
+  host.agreement.acceptor.onAccept('c', { type: 'accept', view: view(7, 'b') })
   t.same([host.accepted?.epoch, host.sent()], [7, []], 'what is accepted is not told before it is durable')
   host.disk.shift()?.()
   t.same(host.sent(), ['c accepted 7'])
 
-  host.agreement.onAccept('c', { type: 'accept', view: view(7, 'b') })
+  host.agreement.acceptor.onAccept('c', { type: 'accept', view: view(7, 'b') })
   host.propose('b', 8)
   host.disk.shift()?.()
   t.same(host.sent(), [], 'nor after a later promise')
@@ -56,7 +56,7 @@ tape('as an acceptor', { timeout }, async (t) => {
 tape('as the one that is to lead', { timeout }, async (t) => {
   const host = new FakeHost().connect('b', 'c')
   const lead = (from: string, chosen: View): number => {
-    host.agreement.onLead(from, { type: 'lead', view: chosen, waitMs: 0 })
+    host.agreement.acceptor.onLead(from, { type: 'lead', view: chosen, waitMs: 0 })
     return host.opened.length
   }
   host.propose('c', 5)

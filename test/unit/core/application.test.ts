@@ -6,7 +6,7 @@ import { group, tailOf } from './groups.ts'
 const timeout = 30_000
 
 function application (bytesMax = 1000): Application {
-  return new Application(2, bytesMax, { position: 0, seeded: false, rows: [] })
+  return new Application(2, 10, bytesMax, { position: 0, seeded: false, rows: [], keys: [] })
 }
 
 function firsts (effect: Effect | null): number[] {
@@ -64,7 +64,7 @@ tape('the table and the seed mark are those of the apply that is under way; whoe
 
 tape('at the end of an empty log everything is as it was found', { timeout }, async (t) => {
   const row = { node: 'a', start: 1, highest: 3, last: 9 }
-  const applying = new Application(2, 1000, { position: 9, seeded: true, rows: [[5, row]] })
+  const applying = new Application(2, 10, 1000, { position: 9, seeded: true, rows: [[5, row]], keys: [] })
   const tail = tailOf()
   tail.reset({ position: 9, epoch: 2 })
   t.ok(applying.atEnd(tail).seeded)
@@ -76,7 +76,7 @@ tape('a copy puts another state in its place', { timeout }, async (t) => {
   const tail = tailOf(group(1, 1, 2))
   applying.next(tail, 2)
   applying.done(tail)
-  applying.reset({ position: 20, seeded: true, rows: [[5, { node: 'a', start: 1, highest: 3, last: 9 }]] })
+  applying.reset({ position: 20, seeded: true, rows: [[5, { node: 'a', start: 1, highest: 3, last: 9 }]], keys: [] })
   t.deepEqual([applying.applied, applying.at, applying.atRest, applying.seeded], [20, 20, true, true])
   t.equal(applying.table.get(5)?.highest, 3)
   tail.reset({ position: 20, epoch: 4 })

@@ -1,5 +1,5 @@
 import tape from 'tape'
-import { EPOCHS_AHEAD_MAX } from '../../../lib/core/agreement.ts'
+import { EPOCHS_AHEAD_MAX } from '../../../lib/core/acceptor.ts'
 import { Belonging } from '../../../lib/core/belonging.ts'
 import type { CoreConfig, Recovered } from '../../../lib/core/config.ts'
 import type { Effect } from '../../../lib/core/effects.ts'

@@ -176,7 +176,7 @@ tape('only what was asked for, of whom it was asked, is taken', { timeout }, asy
   const { host, catchUp } = setUp()
   host.take()
   catchUp.onFetched('c', fetched(3, 4, group(3, 4)))
-  catchUp.onSnapshot('b', { type: 'snapshot', base: { position: 9, epoch: 3 }, seeded: true, rows: [] })
+  catchUp.onSnapshot('b', { type: 'snapshot', base: { position: 9, epoch: 3 }, seeded: true, rows: [], keys: [] })
   catchUp.onChunk('b', chunk('', null, 9))
   catchUp.onVerifying('b', 2)
   catchUp.onDigest('b', { type: 'digest', position: 2, digest: '11' })
@@ -243,7 +243,7 @@ tape('where the log is truncated it copies: a beginning, chunks, and the log in 
   host.take()
   catchUp.onFetched('b', truncated)
   t.deepEqual(host.take(), ['b: copy all at 2'])
-  catchUp.onSnapshot('b', { type: 'snapshot', base: { position: 20, epoch: 5 }, seeded: true, rows: [] })
+  catchUp.onSnapshot('b', { type: 'snapshot', base: { position: 20, epoch: 5 }, seeded: true, rows: [], keys: [] })
   t.deepEqual(host.take(), ['reset 20'])
   catchUp.go()
   t.deepEqual(host.take(), [], 'not before it is durable')
@@ -281,7 +281,7 @@ tape('a beginning of a copy that is older than what is applied here is not taken
   const { host, catchUp } = setUp()
   catchUp.onFetched('b', truncated)
   host.take()
-  catchUp.onSnapshot('b', { type: 'snapshot', base: { position: 1, epoch: 1 }, seeded: true, rows: [] })
+  catchUp.onSnapshot('b', { type: 'snapshot', base: { position: 1, epoch: 1 }, seeded: true, rows: [], keys: [] })
   t.deepEqual(host.take(), [])
 })
 
@@ -296,7 +296,7 @@ tape('a member that has promised a view keeps the log with which it did', { time
   catchUp.onFetched('b', truncated)
   host.isPromised = true
   host.take()
-  catchUp.onSnapshot('b', { type: 'snapshot', base: { position: 20, epoch: 5 }, seeded: true, rows: [] })
+  catchUp.onSnapshot('b', { type: 'snapshot', base: { position: 20, epoch: 5 }, seeded: true, rows: [], keys: [] })
   t.deepEqual(host.take(), [])
   t.equal(host.tail.end.position, 4)
 })
@@ -353,7 +353,7 @@ tape('who has joined begins with a copy, whatever its log is', { timeout }, asyn
     t.deepEqual(other.host.take(), [], `not while ${Object.keys(change)[0]} is ${String(Object.values(change)[0])}`)
   }
   host.mustCopy = false
-  catchUp.onSnapshot('b', { type: 'snapshot', base: { position: 9, epoch: 2 }, seeded: true, rows: [] })
+  catchUp.onSnapshot('b', { type: 'snapshot', base: { position: 9, epoch: 2 }, seeded: true, rows: [], keys: [] })
   t.deepEqual(host.take().slice(0, 1), ['reset 9'])
 })
 

@@ -4,9 +4,11 @@ import { Coordinator } from '../../../lib/core/coordinator.ts'
 import type { Effect } from '../../../lib/core/effects.ts'
 import type { Group } from '../../../lib/core/entry.ts'
 import { emptyLog } from '../../../lib/core/entry.ts'
+import { KeyTable } from '../../../lib/core/idempotency.ts'
 import { LogTail } from '../../../lib/core/log-tail.ts'
 import type { Message } from '../../../lib/core/messages.ts'
 import { OriginTable } from '../../../lib/core/origins.ts'
+import { bytes } from '../../support/core-disk.ts'
 import { viewOf } from '../../support/core-parts.ts'
 
 const timeout = 30_000
@@ -29,6 +31,9 @@ class FakeHost implements CoordinatorHost {
   emit (effect: Effect): void { this.effects.push(effect) }
   persist (): void { throw new Error('a coordinator appends') }
   commit (position: number): void { this.committed = position }
+  /** The starts of those that are connected. */
+  readonly starts = new Map([['b', 1], ['c', 1]])
+  isUp (node: string, start?: number): boolean { return this.starts.has(node) && (start === undefined || this.starts.get(node) === start) }
   append (group: Group, then: () => void): void {
     this.tail.append(group)
     this.disk.push(then)
@@ -36,7 +41,7 @@ class FakeHost implements CoordinatorHost {
 
   /** A coordinator that b and c follow. */
   lead (waitUntil = 0): Coordinator {
-    const coordinator = new Coordinator(this, view, new OriginTable(10, []), true, waitUntil, limits)
+    const coordinator = new Coordinator(this, view, new OriginTable(10, []), new KeyTable(10), true, waitUntil, limits)
     for (const id of ['b', 'c']) {
       coordinator.onUp(id)
       coordinator.onFollow(id, { base: 0, runs: [] }, true, 0)
@@ -166,4 +171,54 @@ tape('who owes an acknowledgement for too long is stalled', { timeout }, async (
   t.same(coordinator.stalled(1000), [], 'a step forward counts')
   host.now = 8003
   t.same(coordinator.stalled(1000), ['b', 'c'], 'and so does what is still owed')
+})
+
+/** What is in the log after the first `from` entries. */
+function logged (host: FakeHost, from: number): string[] {
+  const entries: string[] = []
+  host.tail.visit(from, (group) => {
+    for (const entry of group.entries) entries.push(entry.kind === 'skip' ? `${entry.origin}:${entry.number} ${entry.reason}` : entry.kind === 'open' ? 'open' : `${entry.origin}:${entry.number}`)
+    return true
+  })
+  return entries
+}
+
+function submit (coordinator: Coordinator, node: string, origin: number, first: number, ...writes: Array<[body: string, key?: string]>): void {
+  coordinator.onSubmit(node, { type: 'submit', epoch: 2, origin, first, writes: writes.map(([body, key = '']) => ({ body: bytes(body), operations: [], kind: 'write', key })) })
+}
+
+tape('a write under a key that is in the log is not made again', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const coordinator = host.lead()
+  make(coordinator, 'b')
+  make(coordinator, 'c')
+  submit(coordinator, 'b', 1, 1, ['one', 'k'], ['one', 'k'], ['one'])
+  coordinator.flush(false)
+  submit(coordinator, 'c', 2, 1, ['one', 'k'], ['two', 'k'], ['one', 'other'])
+  coordinator.flush(false)
+  t.deepEqual(logged(host, 2), ['1:1', '1:2 repeated', '1:3', '2:1 repeated', '2:2 differs', '2:3'])
+})
+
+tape('a write is withdrawn for others only if its origin is gone', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const coordinator = host.lead()
+  make(coordinator, 'b')
+  make(coordinator, 'a')
+  submit(coordinator, 'b', 1, 1, ['one'])
+  const withdraw = (node: string, origin: number, number: number): string[] => {
+    coordinator.onWithdraw(node, origin, number)
+    coordinator.flush(false)
+    return logged(host, 2)
+  }
+  t.deepEqual(withdraw('c', 1, 1), ['1:1'], 'b is there')
+  t.deepEqual(withdraw('c', 2, 1), ['1:1'], 'and so is this very node')
+  t.deepEqual(withdraw('c', 7, 1), ['1:1'], 'of an origin that nobody knows, nothing is withdrawn')
+  host.starts.delete('b')
+  t.deepEqual(withdraw('c', 1, 2), ['1:1'], 'b may come back')
+  host.starts.set('b', 2)
+  t.deepEqual(withdraw('c', 1, 1), ['1:1'], 'what is in the log stays')
+  t.deepEqual(withdraw('c', 1, 3), ['1:1', '1:3 withdrawn'], 'b was restarted')
+  t.deepEqual(withdraw('c', 1, 1e6), ['1:1', '1:3 withdrawn'], 'that was never a number of b')
+  t.deepEqual(host.effects, [], 'and is nobody\'s fault')
+  t.deepEqual(withdraw('b', 1, 4), ['1:1', '1:3 withdrawn', '1:4 withdrawn'], 'its own it may withdraw')
 })

@@ -39,10 +39,10 @@ tape('heartbeats go to everybody, a few times while a lease lasts', { timeout },
   const beats = new Heartbeats(host, 1000)
   beats.onTick()
   t.deepEqual(host.take(), ['b', 'c'].map(to => [to, { type: 'heartbeat', epoch: 3, sent: 1000, applied: 7 }]))
-  host.now += 149
+  host.now += 120
   beats.onTick()
   t.deepEqual(host.take(), [])
-  host.now += 1
+  host.now += 20
   beats.onTick()
   t.equal(host.take().length, 2)
 
@@ -90,6 +90,41 @@ tape('a grant is remembered, and not given below the promise', { timeout }, asyn
   t.deepEqual(left(), [`b ${longer(LEASE_MS)}`], 'and gives back what it had')
   beats.onStop()
   t.deepEqual(host.take(), ['b', 'c'].map(to => [to, { type: 'heartbeat', epoch: 0, sent: 20_000, applied: 7 }]), 'as this node does when it stops')
+})
+
+tape('a grant goes with the next heartbeat, if that is soon enough', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const beats = new Heartbeats(host, 1000)
+  const ask = (epoch: number): string[] => {
+    beats.onHeartbeat('b', { type: 'heartbeat', epoch, sent: host.now, applied: 0 })
+    return tell()
+  }
+  const tell = (): string[] => host.take().map(([to, message]) => `${to} ${message.type}${message.type === 'grant' ? ` ${message.epoch} ${message.sent}` : ''}`)
+  beats.onTick()
+  t.deepEqual(tell(), ['b heartbeat', 'c heartbeat'])
+  t.deepEqual(ask(3), ['b grant 3 1000'], 'who has none gets it at once')
+  host.now += 100
+  t.deepEqual(ask(3), [])
+  host.now += 10
+  t.deepEqual(ask(3), [])
+  host.now += 40
+  beats.onTick()
+  t.deepEqual(tell(), ['b heartbeat', 'b grant 3 1110', 'c heartbeat'], 'the newest')
+  t.deepEqual(ask(4), ['b grant 4 1150'], 'in another view, at once')
+  host.now += LEASE_MS / 2 + 40
+  t.deepEqual(ask(4), [`b grant 4 ${host.now}`], 'and if half of it is gone')
+
+  t.deepEqual(ask(4), [])
+  t.deepEqual(ask(0), [])
+  host.now += 200
+  beats.onTick()
+  t.deepEqual(tell(), ['b heartbeat', 'c heartbeat'], 'nothing to who has given it back')
+  t.deepEqual(ask(4), [`b grant 4 ${host.now}`])
+  t.deepEqual(ask(4), [])
+  host.vow = { ...noVow, epoch: 5 }
+  host.now += 200
+  beats.onTick()
+  t.deepEqual(tell(), ['b heartbeat', 'c heartbeat'], 'nor below a promise')
 })
 
 tape('leases are valid in the view for which they were granted, by members', { timeout }, async (t) => {

@@ -23,6 +23,7 @@ tape('the tail appends, visits, drops and cuts', { timeout: 30_000 }, async (t) 
   t.deepEqual(groupsOf(tail, 0), [1, 3, 4])
   t.deepEqual(groupsOf(tail, 2), [3, 4])
   t.deepEqual(tail.outline(2), { base: 2, runs: [{ position: 3, epoch: 1 }, { position: 6, epoch: 3 }] })
+  t.deepEqual([0, 2, 3, 4].map(position => tail.nameAt(position).epoch), [0, 1, 1, 3], 'nothing has no epoch')
 
   tail.drop(2)
   t.equal(tail.base, 2)

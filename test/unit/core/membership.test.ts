@@ -205,8 +205,9 @@ tape('a change waits until those who are left can go on at once', { timeout }, a
   behind.removing = [{ id: 'a', force: false }]
   const known = viewOf({ epoch: 4, live: [{ id: 'a', since: 1 }, { id: 'b', since: 4 }, { id: 'c', since: 4 }] })
   t.equal(behind.short(known), null, 'none of the others is sure to have all that there is')
-  t.equal(behind.says('c').short(known), '-a')
-  t.equal(behind.says('c').short({ ...known, live: known.live.slice(0, 2) }), null, 'nor is one that is not live')
+  t.equal(behind.says('c').short(known), null, 'one is, and its disk may be lost before the other is')
+  t.equal(behind.says('c').short({ ...known, live: known.live.slice(0, 2) }), null, 'who is not live is not sure')
+  t.equal(behind.says('b').short(known), '-a')
   t.equal(behind.says('c', { installed: 3 }).short(), '-a', 'who has been live since before has it')
 })
 
@@ -252,6 +253,21 @@ tape('who has caught up, and is connected with all that are live, joins', { time
   t.equal(host().says('d').short(), null, 'who does not ask does not join')
 })
 
+tape('who leaves a single member with all data behind waits for one that joins', { timeout }, async (t) => {
+  const two = viewOf({ epoch: 4, live: liveOf('ab'), witnesses: ['c'], names: ['one', 'two', ''] })
+  const both = (joining = {}): FakeHost => {
+    const made = host().joins('d', joining).says('b', { minConsensus: 0, removing: [{ id: 'b', force: false }] })
+    made.minConsensus = 0
+    return made
+  }
+  t.equal(both().short(two), '+d', 'b stays until d has everything')
+  t.equal(both({ name: 'four' }).short(two), '+d')
+  t.equal(both({ name: 'two' }).short(two), '+d -b', 'unless d takes its name')
+  t.equal(both({ witness: true }).short(two), '+d -b', 'or brings no data')
+  t.equal(both().goes('b').asks('c', 'b', true).short({ ...two, live: liveOf('a') }), '+d -b', 'or b has no part in it')
+  t.equal(both().short(viewOf({ epoch: 4 })), '+d -b', 'or two others have it')
+})
+
 tape('names are those of one member', { timeout }, async (t) => {
   const named = viewOf({ epoch: 4, names: ['one', 'two', ''] })
   const same = host().joins('d', { name: 'two' })
@@ -276,6 +292,12 @@ tape('a cluster has room for 64', { timeout }, async (t) => {
   // A majority has to be there only for those who leave.
   t.equal(full.short(big), '+x')
   t.deepEqual(full.denied(), ['y: y full'])
+
+  const two = viewOf({ epoch: 4, members: [...members, 'z'], live: liveOf('ab') })
+  const swap = host().joins('x').says('b', { minConsensus: 0, removing: [{ id: 'b', force: false }] })
+  swap.minConsensus = 0
+  for (const id of members.slice(2)) swap.says(id, { minConsensus: 0 })
+  t.equal(swap.short(two), '+x -b', 'who leaves makes room')
 })
 
 tape('a node takes the place of a member that is gone', { timeout }, async (t) => {

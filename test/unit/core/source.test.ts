@@ -30,8 +30,8 @@ class FakeHost {
     this.tail = tail
   }
 
-  get snapshot (): { base: LogName, rows: [] } {
-    return { base: this.tail.nameAt(this.applied), rows: [] }
+  get snapshot (): { base: LogName, rows: [], keys: [] } {
+    return { base: this.tail.nameAt(this.applied), rows: [], keys: [] }
   }
 
   send (to: string, message: Message): void { this.sent.push([to, message]) }

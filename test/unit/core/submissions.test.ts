@@ -144,6 +144,16 @@ function submitted (): { origin: Submissions, sent: () => string[], settled: () 
   return { origin, sent, settled }
 }
 
+tape('a repetition is settled like the first write, and another write under its key is not', { timeout: 30_000 }, async (t) => {
+  const { origin, settled } = submitted()
+  origin.onApplied(8, { kind: 'skip', origin: 7, number: 1, reason: 'repeated' })
+  t.same(settled(), [], 'not before enough members have it')
+  origin.onAssured(8)
+  t.same(settled(), ['1 committed'])
+  origin.onApplied(9, { kind: 'skip', origin: 7, number: 2, reason: 'differs' })
+  t.same(settled(), ['2 aborted'])
+})
+
 tape('a copy of another log takes the place of this one', { timeout: 30_000 }, async (t) => {
   let { origin, sent, settled } = submitted()
   origin.disconnect()

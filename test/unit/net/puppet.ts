@@ -5,10 +5,13 @@ import { realEnvironment } from '../../../lib/env.ts'
 import type { ReplicatorError } from '../../../lib/errors.ts'
 import type { Address, Identity } from '../../../lib/net/network.ts'
 import { RpcLink } from '../../../lib/net/rpc-link.ts'
+import type { Secret, Transcript } from '../../../lib/net/secret.ts'
+import { challengeBytes, decodeChallenge, decodeProof, encodeAuth, encodeChallenge, encodeProof } from '../../../lib/wire/auth.ts'
 import {
   decodeVerdict, decodeWelcome, encodeHello, encodeVerdict, encodeWelcome, ownVersions
 } from '../../../lib/wire/handshake.ts'
 import type { Verdict, VersionRange, Welcome } from '../../../lib/wire/handshake.ts'
+import { toHex } from '../../../lib/wire/hex.ts'
 import type { Method } from '../../../lib/wire/rpc-frame.ts'
 
 export interface Call {
@@ -18,6 +21,10 @@ export interface Call {
 }
 
 const instance = 'aa'.repeat(8)
+
+function nonce (): string {
+  return toHex(realEnvironment.randomBytes(challengeBytes))
+}
 
 /** One connection whose other side is a node, and whose steps a test takes one by one. */
 export class Puppet {
@@ -52,13 +59,43 @@ export class Puppet {
     return this.#calls.shift() ?? await new Promise((resolve) => { this.#waiting.push(resolve) })
   }
 
+  /** Asks a node for a challenge. */
+  async auth (): Promise<Transcript> {
+    const auth = encodeAuth({ versions: ownVersions, nonce: nonce() })
+    const challenge = await this.ask('auth', auth)
+    decodeChallenge(challenge)
+    return { auth, challenge: challenge.slice() }
+  }
+
+  /** The node's answer to a proof: its own, or null. */
+  async prove (proof: Uint8Array | null): Promise<Uint8Array | null> {
+    return decodeProof(await this.ask('prove', encodeProof(proof)))
+  }
+
+  /** Shows a node that it has the secret, and goes on as one that has. */
+  async authenticate (secret: Secret): Promise<Transcript> {
+    const transcript = await this.auth()
+    const proof = await this.prove(secret.proof('dialler', transcript))
+    if (proof === null || !secret.isProof(proof, 'acceptor', transcript)) throw new Error('not the same secret')
+    this.link.seal(secret.seals('dialler', transcript))
+    return transcript
+  }
+
+  /** Answers the `auth` of a node. */
+  async challenge (): Promise<Transcript> {
+    const { payload, reply } = await this.call()
+    const challenge = encodeChallenge({ versions: ownVersions, version: 1, code: null, nonce: nonce() })
+    reply(challenge)
+    return { auth: payload, challenge }
+  }
+
   async hello (identity: Identity, versions: VersionRange = ownVersions): Promise<Welcome> {
     const body = { instance, identity, dialled: { host: 'puppet', port: 1 } }
-    return decodeWelcome(await this.#ask('hello', encodeHello({ versions, body })))
+    return decodeWelcome(await this.ask('hello', encodeHello({ versions, body })))
   }
 
   async start (verdict: Verdict = { code: null, order: 0 }): Promise<Verdict> {
-    return decodeVerdict(await this.#ask('start', encodeVerdict(verdict)))
+    return decodeVerdict(await this.ask('start', encodeVerdict(verdict)))
   }
 
   tellStart (verdict: Verdict): void {
@@ -82,7 +119,8 @@ export class Puppet {
     this.link.destroy(new Error('destroyed by the test') as ReplicatorError)
   }
 
-  #ask (method: Method, payload: Uint8Array): Promise<Uint8Array> {
+  /** Makes one call. */
+  ask (method: Method, payload: Uint8Array): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.link.call(method, payload, 20_000, (error, reply) => { error === null ? resolve(reply) : reject(error) })
     })

@@ -287,7 +287,7 @@ test('network: strangers end their connection, and nothing else', timeout, async
 })
 
 test('network: so many strangers and no more', timeout, async (t) => {
-  const b = new Node('2')
+  const b = new Node('2', { handshakesMax: 64 })
   const { host, port } = await b.listen()
   const sockets = Array.from({ length: 65 }, () => connect(port, host))
   for (const socket of sockets) socket.on('error', () => {})

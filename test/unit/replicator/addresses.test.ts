@@ -63,6 +63,7 @@ test('peers that are found by name found a cluster, if they are told how many th
   const first = named(t, board, 1, resolver, { founders: 3, minConsensus: 1 })
   const [error] = await next(first.replicator, 'error')
   t.match(error.message, /_db\._tcp\.local.*ENOTFOUND/)
+  await first.db.open()
   t.equal(first.replicator.status, 'notready')
 
   up.push(1, 2, 3)

@@ -1,5 +1,8 @@
+import { Duplex } from 'node:stream'
 import test from 'tape'
-import { allReady, createMember, createTrio, next, Switchboard, verdict, written } from './trio.ts'
+import type { Test } from 'tape'
+import { allReady, createMember, createTrio, next, rejection, Switchboard, verdict, written } from './trio.ts'
+import type { Member } from './trio.ts'
 
 const timeout = 30_000
 
@@ -193,4 +196,203 @@ test('a node that closes says so: the others do not wait for its silence', { tim
       t.equal(others[0]?.replicator.stats().live.length, 2)
     }
   }
+})
+
+/** In the middle of something: whose end is near, and what has been called on it. */
+interface Scene {
+  member: Member
+  calls: Array<PromiseLike<unknown>>
+}
+
+const hasty = { minConsensus: 1, writeTimeoutMs: 300, readTimeoutMs: 300 }
+
+function idOf ({ replicator }: Member): string {
+  return replicator.stats().id
+}
+
+/** All that may wait. */
+function callAll ({ db, replicator }: Member): Array<PromiseLike<unknown>> {
+  return [
+    db.put('a', '1'), db.del('b'), db.batch([{ type: 'put', key: 'c', value: '3' }]), db.batch().put('d', '4').write(), db.clear({ gt: 'x' }),
+    db.get('a'), db.getMany(['a', 'b']), db.has('a'), db.iterator().all(), db.keys().all(), replicator.ready(), replicator.digest(),
+    replicator.consistentSnapshot().then(snapshot => snapshot.close())
+  ]
+}
+
+const scenes: Record<string, (t: Test) => Promise<Scene>> = {
+  async 'while a cluster is founded' (t) {
+    const [member] = createTrio(t, hasty)
+    const connected = next(member.replicator, 'connect')
+    await member.db.open()
+    const calls = callAll(member)
+    await connected
+    return { member, calls }
+  },
+
+  async 'while it dials' (t) {
+    const transport = (): Promise<Duplex> => new Promise(() => {})
+    const member = createMember(t, new Switchboard(), 1, [2, 3], { ...hasty, transport })
+    await member.db.open()
+    return { member, calls: callAll(member) }
+  },
+
+  async 'during a handshake' (t) {
+    const silent = (): Duplex => new Duplex({ read () {}, write (_chunk, _encoding, callback) { callback() } })
+    let onDialled = (): void => {}
+    const dialled = new Promise<void>(resolve => { onDialled = resolve })
+    const member = createMember(t, new Switchboard(), 1, [2], { ...hasty, transport: () => { onDialled(); return silent() } })
+    await dialled
+    return { member, calls: callAll(member) }
+  },
+
+  async 'with writes under way' (t) {
+    const trio = createTrio(t, { ...hasty, minConsensus: 2 })
+    const [member, , stuck] = trio
+    await allReady(trio)
+    const hangs = stuck.disk.hang()
+    const calls = callAll(member)
+    await hangs
+    return { member, calls }
+  },
+
+  async 'when it has nobody any more' (t) {
+    const trio = createTrio(t, hasty)
+    const [member, ...others] = trio
+    await allReady(trio)
+    const alone = next(member.replicator, 'notready')
+    await Promise.all(others.map(({ replicator }) => replicator.close()))
+    await alone
+    return { member, calls: callAll(member) }
+  },
+
+  async 'while it gets the log' (t) {
+    const trio = createTrio(t, hasty)
+    const [other, , member] = trio
+    await allReady(trio)
+    await member.db.close()
+    for (let i = 0; i < 20; i++) await written(other.db, `key-${i}`, 'x')
+    const syncs = next(member.replicator, 'sync')
+    await member.db.open()
+    await syncs
+    return { member, calls: callAll(member) }
+  },
+
+  async 'while it gets a copy' (t) {
+    const board = new Switchboard()
+    const trio = createTrio(t, { minConsensus: 1 }, board)
+    await allReady(trio)
+    await trio[0].db.batch(Array.from({ length: 2000 }, (_, i) => ({ type: 'put', key: `key-${i}`, value: 'x'.repeat(1000) })))
+    const member = createMember(t, board, 4, [1], hasty)
+    const copies = next(member.replicator, 'sync', ({ phase }) => phase === 'copy')
+    await member.db.open()
+    const calls = callAll(member)
+    await copies
+    return { member, calls }
+  },
+
+  async 'while it leaves' (t) {
+    const trio = createTrio(t, hasty)
+    const [member, , stuck] = trio
+    await allReady(trio)
+    const hangs = stuck.disk.hang()
+    const calls = [...callAll(member), member.replicator.leave()]
+    await hangs
+    return { member, calls }
+  },
+
+  async 'while it removes another' (t) {
+    const trio = createTrio(t, hasty)
+    const [member, other, stuck] = trio
+    await allReady(trio)
+    const hangs = stuck.disk.hang()
+    const calls = [...callAll(member), member.replicator.removePeer(idOf(other))]
+    await hangs
+    return { member, calls }
+  },
+
+  async 'while it waits for other survivors' (t) {
+    const trio = createTrio(t, hasty)
+    const [member, other, lost] = trio
+    await allReady(trio)
+    const alone = next(member.replicator, 'notready')
+    await Promise.all([other, lost].map(({ replicator }) => replicator.close()))
+    await alone
+    return { member, calls: [...callAll(member), member.replicator.recover([idOf(member), idOf(other)])] }
+  },
+
+  async 'while it reads' (t) {
+    const trio = createTrio(t, hasty)
+    const [member] = trio
+    await allReady(trio)
+    await written(member.db, 'a', '1')
+    await written(member.db, 'b', '2')
+    const iterator = member.db.iterator()
+    t.deepEqual(await iterator.next(), ['a', '1'])
+    return { member, calls: [iterator.next(), iterator.next(), ...callAll(member)] }
+  },
+
+  async 'after it has failed' (t) {
+    const trio = createTrio(t, hasty)
+    const [member] = trio
+    await allReady(trio)
+    member.disk.fail(new Error('disk full'))
+    const failed = next(member.replicator, 'error', () => member.replicator.status === 'failed')
+    const calls = callAll(member)
+    await failed
+    return { member, calls }
+  }
+}
+
+const closings: Record<string, (member: Member) => Array<PromiseLike<unknown>>> = {
+  'close(), close() and release()': ({ replicator }) => [replicator.close(), replicator.close(), replicator.release()],
+  'close(), db.close() and close()': ({ db, replicator }) => [replicator.close(), db.close(), replicator.close()]
+}
+
+test('whenever it is closed, every call settles, and those that reject have a code', { timeout: 120_000 }, async (t) => {
+  for (const [when, scene] of Object.entries(scenes)) {
+    for (const [how, close] of Object.entries(closings)) {
+      const { member, calls } = await scene(t)
+      const errors = calls.map(rejection)
+      for (const error of await Promise.all(close(member).map(rejection))) t.equal(error, null, `${how} ${when}`)
+      const nameless = (await Promise.all(errors)).filter((error) => error !== null && !String(error.code).startsWith('LEVEL_'))
+      t.deepEqual(nameless, [], `${calls.length} calls have settled`)
+      t.equal(member.replicator.status, 'closed')
+      member.disk.mend()
+      await member.db.close()
+    }
+  }
+})
+
+test('closing in a handler', { timeout }, async (t) => {
+  const names = ['connect', 'view', 'ready', 'sync', 'notready', 'disconnect', 'reconnect', 'error'] as const
+  for (const name of names) {
+    const board = new Switchboard()
+    const trio = createTrio(t, { ...hasty, failureTimeoutMs: 300 }, board)
+    const [member, other] = trio
+    const emitter: NodeJS.EventEmitter = member.replicator
+    if (!['connect', 'view', 'ready'].includes(name)) await allReady(trio)
+    const closed = new Promise<void>((resolve, reject) => {
+      emitter.once(name, () => { Promise.all([member.replicator.close(), member.db.close()]).then(() => { resolve() }, reject) })
+    })
+    await member.db.open()
+    const calls = callAll(member).map(rejection)
+    if (name === 'sync') {
+      board.unplug(1)
+      await next(member.replicator, 'notready')
+      await written(other.db, 'other', 'x')
+      board.plug(1)
+    } else if (['notready', 'disconnect', 'reconnect', 'error'].includes(name)) {
+      board.unplug(1)
+    }
+    await closed
+    const nameless = (await Promise.all(calls)).filter((error) => error !== null && !String(error.code).startsWith('LEVEL_'))
+    t.deepEqual(nameless, [], `all calls have settled: ${name}`)
+    t.equal(member.replicator.status, 'closed', name)
+  }
+  const { db, replicator } = createMember(t, new Switchboard(), 1, [])
+  await replicator.ready()
+  const again = new Promise<void>((resolve, reject) => { replicator.once('closed', () => { replicator.close().then(resolve, reject) }) })
+  await db.close()
+  await again
+  t.equal(replicator.status, 'closed', 'in the handler of closed, once more')
 })

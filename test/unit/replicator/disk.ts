@@ -6,7 +6,8 @@ interface BatchOperation {
   readonly value?: Uint8Array
 }
 
-interface BatchMethod {
+interface Methods {
+  _open (options: object): Promise<void>
   _batch (operations: BatchOperation[], options: object): Promise<void>
 }
 
@@ -14,13 +15,18 @@ interface BatchMethod {
 export class Disk {
   #stuck: Array<() => void> | null = null
   #failure: Error | null = null
+  #openFailure: Error | null = null
   #onStuck: () => void = () => {}
   /** Sees the operations of each batch before they are stored. */
   onBatch: (operations: readonly BatchOperation[]) => void = () => {}
 
   constructor (db: AbstractLevel<Buffer | Uint8Array | string, string, string>) {
-    const level = db as unknown as BatchMethod
-    const original = level._batch
+    const level = db as unknown as Methods
+    const { _open: open, _batch: original } = level
+    level._open = async (options) => {
+      if (this.#openFailure !== null) throw this.#openFailure
+      await open.call(level, options)
+    }
     level._batch = async (operations, options) => {
       this.onBatch(operations)
       if (this.#failure !== null) throw this.#failure
@@ -51,7 +57,12 @@ export class Disk {
     this.#failure = error
   }
 
+  failOpen (error: Error): void {
+    this.#openFailure = error
+  }
+
   mend (): void {
     this.#failure = null
+    this.#openFailure = null
   }
 }

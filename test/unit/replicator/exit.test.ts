@@ -80,3 +80,73 @@ test('a listener that throws does not stop the node', { timeout }, async (t) => 
     await db.close()
   `), [0, 'ready,1,mine'])
 })
+
+test('a process ends by itself, whatever it was in the middle of when it closed', { timeout: 60_000 }, async (t) => {
+  const [code, output] = await run(`
+    const { createServer } = await import('node:net')
+    const { freePorts } = await import(${JSON.stringify(new URL('../../support/cluster/free-ports.ts', import.meta.url).href)})
+    const host = '127.0.0.1'
+    const hasty = { minConsensus: 1, writeTimeoutMs: 300, readTimeoutMs: 300 }
+    const once = (emitter, name) => new Promise((resolve) => { emitter.once(name, resolve) })
+    const make = async (port, peers, options) => {
+      const db = new MemoryLevel()
+      const replicator = Replicator(db, { host, port, peers: peers.map((port) => ({ host, port })), ...hasty, ...options })
+      const synced = once(replicator, 'sync')
+      await replicator.listen({ host, port })
+      return { db, replicator, port, synced }
+    }
+    const trio = async (isReady = true) => {
+      const ports = await freePorts(3)
+      const nodes = await Promise.all(ports.map((port) => make(port, ports.filter((other) => other !== port))))
+      if (isReady) await Promise.all(nodes.map(({ replicator }) => replicator.ready()))
+      return nodes
+    }
+    const end = async (what, nodes, calls) => {
+      const settled = Promise.allSettled(calls)
+      await Promise.all(nodes.flatMap(({ db, replicator }) => [replicator.close(), replicator.close(), db.close()]))
+      const nameless = (await settled).filter(({ reason }) => reason !== undefined && !String(reason.code).startsWith('LEVEL_'))
+      say(what + (nameless.length > 0 ? ': ' + nameless[0].reason.stack : ''))
+    }
+    const callAll = ({ db, replicator }) => [db.put('a', '1'), db.get('a'), db.iterator().all(), db.clear(), replicator.ready(), replicator.digest()]
+
+    let nodes = await trio(false)
+    await end('founding', nodes, callAll(nodes[0]))
+
+    nodes = await trio()
+    await end('writing', nodes, nodes.flatMap((node) => Array.from({ length: 50 }, () => node.db.put('a', '1'))))
+
+    nodes = await trio()
+    await nodes[0].db.batch(Array.from({ length: 2000 }, (_, i) => ({ type: 'put', key: 'key' + i, value: 'x'.repeat(1000) })))
+    const [port] = await freePorts(1)
+    const joining = await make(port, [nodes[0].port])
+    await joining.synced
+    await end('joining', [joining, ...nodes], callAll(joining))
+
+    nodes = await trio()
+    await end('leaving', nodes, [nodes[0].replicator.leave(), ...callAll(nodes[0])])
+
+    nodes = await trio()
+    await Promise.all(nodes.slice(1).map(({ replicator }) => replicator.close()))
+    const members = nodes.slice(0, 2).map(({ replicator }) => replicator.stats().id)
+    if (nodes[0].replicator.status === 'ready') await once(nodes[0].replicator, 'notready')
+    await end('recovering', nodes, [nodes[0].replicator.recover(members), ...callAll(nodes[0])])
+
+    const silent = createServer((socket) => { socket.on('error', () => {}).resume() }).listen(0, host)
+    await once(silent, 'listening')
+    const [dialling] = await freePorts(1)
+    const dialled = once(silent, 'connection')
+    nodes = [await make(dialling, [silent.address().port])]
+    await dialled
+    await end('dialling', nodes, callAll(nodes[0]))
+    silent.close()
+
+    nodes = await trio(false)
+    await new Promise((resolve) => {
+      const onReady = () => { end('in a handler', nodes, callAll(nodes[0])).then(resolve) }
+      if (nodes[0].replicator.status === 'ready') onReady()
+      else nodes[0].replicator.once('ready', onReady)
+    })
+  `)
+  t.deepEqual(output.split('\n'), ['founding', 'writing', 'joining', 'leaving', 'recovering', 'dialling', 'in a handler'])
+  t.equal(code, 0)
+})

@@ -25,8 +25,10 @@ test('ready() rejects when the database cannot open', { timeout }, async (t) => 
   const level = db as unknown as { _open (): Promise<void> }
   level._open = async () => { throw new Error('no such disk') }
   const replicator = Replicator(db)
-  const error = await rejection(replicator.ready()) as { code?: string } | null
-  t.equal(error?.code, 'LEVEL_DATABASE_NOT_OPEN')
+  const error = await rejection(replicator.ready())
+  t.equal(error?.code, 'LEVEL_STORE_FAILED')
+  t.match(error?.message ?? '', /^The database could not be opened: no such disk\. /)
+  t.equal(replicator.status, 'failed')
   await replicator.close()
   t.equal(replicator.status, 'closed')
 })

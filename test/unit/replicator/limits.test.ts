@@ -1,5 +1,16 @@
+import { Duplex } from 'node:stream'
 import test from 'tape'
+import { realEnvironment } from '../../../lib/env.ts'
+import { fixedLimits, optionLimits } from '../../../lib/limits.ts'
+import type { Session } from '../../../lib/net/network.ts'
+import { Outbox } from '../../../lib/net/outbox.ts'
+import { RpcLink } from '../../../lib/net/rpc-link.ts'
+import { ByteWriter, WireError } from '../../../lib/wire/bytes.ts'
+import { frameHeaderBytes, writeFrameHeader } from '../../../lib/wire/frame.ts'
+import { readMessages, writeMessage } from '../../../lib/wire/messages.ts'
+import type { WireMessage } from '../../../lib/wire/messages.ts'
 import { encodeOperations } from '../../../lib/wire/operations.ts'
+import { encodeRpcHeader } from '../../../lib/wire/rpc-frame.ts'
 import { allReady, createMember, createTrio, next, Switchboard, verdict } from './trio.ts'
 
 const timeout = 30_000
@@ -90,6 +101,19 @@ test('keys are as large as keyBytesMax says', { timeout }, async (t) => {
   t.deepEqual(await db.keys().all(), ['k'.repeat(10)])
 })
 
+test('values are as large as valueBytesMax says', { timeout }, async (t) => {
+  const { db } = createMember(t, new Switchboard(), 1, [], { valueBytesMax: 10 })
+  await db.put('a', 'v'.repeat(10))
+  await db.batch([{ type: 'put', key: 'b', value: 'v'.repeat(10) }, { type: 'put', key: 'c', value: '' }])
+  const larger = 'v'.repeat(11)
+  t.equal(await verdict(db.put('d', larger)), 'LEVEL_TOO_LARGE aborted')
+  t.equal(await verdict(db.put('d', 'ä'.repeat(6))), 'LEVEL_TOO_LARGE aborted', 'in bytes')
+  t.equal(await verdict(db.batch([{ type: 'put', key: 'd', value: '1' }, { type: 'put', key: 'e', value: larger }])), 'LEVEL_TOO_LARGE aborted')
+  t.equal(await verdict(db.batch().put('d', '1').put('e', larger).write()), 'LEVEL_TOO_LARGE aborted')
+  t.equal(await verdict(db.sublevel('sub').put('d', larger)), 'LEVEL_TOO_LARGE aborted')
+  t.deepEqual(await db.keys().all(), ['a', 'b', 'c'])
+})
+
 test('writes are as large as writeBytesMax says', { timeout }, async (t) => {
   const { db } = createMember(t, new Switchboard(), 1, [], { writeBytesMax: 1000 })
   const value = valueFor('a', 1000)
@@ -107,8 +131,11 @@ test('a write has no more than a million operations', { timeout }, async (t) => 
   const { db } = createMember(t, new Switchboard(), 1, [])
   await db.put('a', '1')
   const operation = { type: 'del', key: 'a' } as const
-  t.equal(await verdict(db.batch(Array(1_000_001).fill(operation))), 'LEVEL_TOO_LARGE aborted')
+  const most = fixedLimits.operations.value
+  t.equal(await verdict(db.batch(Array(most + 1).fill(operation))), 'LEVEL_TOO_LARGE aborted')
   t.equal(await db.get('a'), '1')
+  await db.batch(Array(most).fill(operation))
+  t.equal(await db.get('a'), undefined, 'just as many are written')
 })
 
 test('reserved keys are refused, and hidden', { timeout }, async (t) => {
@@ -130,14 +157,16 @@ test('reserved keys are refused, and hidden', { timeout }, async (t) => {
 })
 
 test('a very large write commits beside many small ones', { timeout }, async (t) => {
-  const trio = createTrio(t, { writeBytesMax: 24 * 2 ** 20 })
+  const { max } = optionLimits.writeBytesMax
+  const trio = createTrio(t, { writeBytesMax: max })
   const [a, b, c] = trio
   await allReady(trio)
   const notReady = trio.map(({ replicator }) => next(replicator, 'notready'))
   let lost = 0
   for (const event of notReady) void event.then(() => { lost++ })
 
-  const value = 'v'.repeat(20 * 2 ** 20)
+  const value = valueFor('large', max)
+  t.equal(await verdict(b.db.put('large', value + 'v')), 'LEVEL_TOO_LARGE aborted')
   const small = Array.from({ length: 500 }, (_, i) => `small-${i}`)
   const writes = small.slice(0, 250).map((key) => b.db.put(key, 'x'))
   const large = b.db.put('large', value)
@@ -149,4 +178,67 @@ test('a very large write commits beside many small ones', { timeout }, async (t)
     t.ok(await db.get('large') === value, 'it is there')
     t.equal((await db.getMany(small)).filter((read) => read === 'x').length, 500)
   }
+})
+
+test('a node has so many addresses', { timeout }, async (t) => {
+  const { replicator } = createMember(t, new Switchboard(), 1, [2])
+  for (let i = 1; i < fixedLimits.addresses.value; i++) replicator.addPeer({ host: 'localhost', port: 1000 + i })
+  t.throws(() => { replicator.addPeer({ host: 'localhost', port: 2000 }) }, RangeError)
+  t.doesNotThrow(() => { replicator.addPeer({ host: 'localhost', port: 1001 }) }, 'one that is there already')
+})
+
+test('a frame has so many messages', { timeout }, async (t) => {
+  const message: WireMessage = { type: 'commit', epoch: 1, committed: 1 }
+  const frameOf = (count: number): Uint8Array => {
+    const writer = new ByteWriter(1024)
+    for (let i = 0; i < count; i++) writeMessage(writer, message)
+    return writer.finish()
+  }
+  const most = fixedLimits.messages.value
+  t.equal(readMessages(frameOf(most)).length, most)
+  t.throws(() => readMessages(frameOf(most + 1)), WireError)
+})
+
+test('so many messages wait for a peer', { timeout }, async (t) => {
+  const closed: string[] = []
+  // It takes one frame, and no more.
+  const session = { send: () => false, close: (code: string) => { closed.push(code) } } as unknown as Session
+  const outbox = new Outbox(session)
+  const most = fixedLimits.unreadMessages.value
+  outbox.push({ type: 'commit', epoch: 1, committed: 1 })
+  outbox.flush()
+  for (let i = 0; i < most; i++) outbox.push(i < 3 ? { type: 'addresses', addresses: [] } : { type: 'commit', epoch: 1, committed: i })
+  t.deepEqual(closed, [])
+  // Of those that repeat themselves, only the newest is kept.
+  for (let i = 0; i < 2; i++) outbox.push({ type: 'commit', epoch: 1, committed: i })
+  t.deepEqual(closed, [])
+  outbox.push({ type: 'commit', epoch: 1, committed: most })
+  t.deepEqual(closed, ['LEVEL_QUEUE_FULL'])
+})
+
+test('a peer leaves so many answers unread', { timeout }, async (t) => {
+  const stuck = new Duplex({ highWaterMark: 1, read () {}, write () {} })
+  const gone = new Promise<string>((resolve) => {
+    const link = new RpcLink(realEnvironment, stuck, {
+      onCall (_method, _payload, reply) { reply(new Uint8Array(0)) },
+      onDrain () {},
+      onClose (error) { resolve(error.code) }
+    }, 100)
+    t.teardown(async () => { await link.closed })
+  })
+  const call = (id: number): void => {
+    const header = encodeRpcHeader(['ping', [new Uint8Array(0)], id])
+    const frame = new Uint8Array(frameHeaderBytes + header.length)
+    writeFrameHeader(frame, header.length)
+    frame.set(header, frameHeaderBytes)
+    stuck.push(frame)
+  }
+  const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
+  // The first answer fills the stream.
+  const most = 1 + fixedLimits.unreadReplies.value
+  for (let id = 1; id <= most; id++) call(id)
+  while (stuck.readableLength > 0 && !stuck.destroyed) await turn()
+  t.notOk(stuck.destroyed)
+  call(most + 1)
+  t.equal(await gone, 'LEVEL_QUEUE_FULL')
 })

@@ -169,9 +169,13 @@ test('links: a copied or restored disk is refused', { timeout }, async (t) => {
   t.equal(network.handler.judge(peer('a', { start: 5, history: ['n5'] })), codes.staleIdentity)
 })
 
-test('links: a refusal is passed on', { timeout }, async (t) => {
-  const { network, links, events } = setUp()
+test('links: a refusal is passed on, if it comes from a member', { timeout }, async (t) => {
+  const { network, links, events, owner } = setUp()
   links.start(noMemory)
+  network.handler.onRefused(peer('a'), codes.staleIdentity)
+  Object.assign(owner, { cluster: clusterC, known: viewOf('a', 'me') })
+  network.handler.onRefused(peer('b'), codes.staleIdentity)
+  t.deepEqual(events, [], 'a stranger could put any node out of action')
   network.handler.onRefused(peer('a'), codes.staleIdentity)
   t.deepEqual(events, ['refused LEVEL_STALE_IDENTITY'])
 })

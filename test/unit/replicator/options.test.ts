@@ -2,6 +2,8 @@ import test from 'tape'
 import { MemoryLevel } from 'memory-level'
 import { Replicator, ReplicatorError } from '../../../index.ts'
 import type { ReplicatorOptions } from '../../../index.ts'
+import type { OptionLimit } from '../../../lib/limits.ts'
+import { optionLimits } from '../../../lib/limits.ts'
 import { readOptions } from '../../../lib/options.ts'
 
 const timeout = 30_000
@@ -71,6 +73,11 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['failAfter -Infinity', { failAfter: -Infinity }, /^TypeError: .*'failAfter'/],
   ['failAfter NaN', { failAfter: NaN }, /^TypeError: .*'failAfter'/],
   ['a transport that is no function', { transport: {} }, /^TypeError: .*'transport'/],
+  ['a secret that is too short', { secret: '0123456789abcde' }, /^TypeError: .*'secret'.*16 bytes/],
+  ['a secret that is empty', { secret: '' }, /^TypeError: .*'secret'/],
+  ['a secret of bytes that is too short', { secret: new Uint8Array(15) }, /^TypeError: .*'secret'/],
+  ['a secret that is null', { secret: null }, /^TypeError: .*'secret'/],
+  ['a secret that is no bytes', { secret: Array(16).fill(1) }, /^TypeError: .*'secret'/],
   ['another durability', { durability: 'none' }, /^TypeError: .*'durability'.*disk, memory/],
   ['a durability that is a boolean', { durability: true }, /^TypeError: .*'durability'/],
   ['other reads', { reads: 'eventual' }, /^TypeError: .*'reads'.*consistent, local/],
@@ -83,6 +90,8 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['queueMax 0', { queueMax: 0 }, /^TypeError: .*'queueMax'/],
   ['queueBytesMax 0', { queueBytesMax: 0 }, /^TypeError: .*'queueBytesMax'/],
   ['writeBytesMax above 24 MiB', { writeBytesMax: 24 * 2 ** 20 + 1 }, /^TypeError: .*'writeBytesMax'/],
+  ['valueBytesMax 0', { valueBytesMax: 0 }, /^TypeError: .*'valueBytesMax'/],
+  ['valueBytesMax above 24 MiB', { valueBytesMax: 24 * 2 ** 20 + 1 }, /^TypeError: .*'valueBytesMax'/],
   ['keyBytesMax above 1 MiB', { keyBytesMax: 2 ** 20 + 1 }, /^TypeError: .*'keyBytesMax'/],
   ['logBytesMax below 64 KiB', { logBytesMax: 2 ** 16 - 1 }, /^TypeError: .*'logBytesMax'/],
   ['logBytesMax above 2 ** 50', { logBytesMax: 2 ** 50 + 1 }, /^TypeError: .*'logBytesMax'/],
@@ -107,8 +116,9 @@ test('right options at their limits', { timeout }, async (t) => {
     { role: 'member' }, { role: 'witness', peers }, { coordinator: 'fixed' }, { coordinator: 'auto' }, { cluster: 'c1'.repeat(16), peers },
     { peers, founders: 1 }, { peers, founders: 64 }, { peers, overwrite: true }, { peers, replaces: 'n'.repeat(64) },
     { logBytesMax: 2 ** 16 }, { logBytesMax: 2 ** 50 },
+    { secret: '0123456789abcdef' }, { secret: 'üüüüüüüü' }, { secret: new Uint8Array(16) }, { secret: Buffer.alloc(1000) },
     { failAfter: 1 }, { failAfter: Infinity }, { durability: 'memory' }, { reads: 'local' }, { name: 'n'.repeat(64) },
-    { writeBytesMax: 64, keyBytesMax: 1, queueMax: 1, queueBytesMax: 1 },
+    { writeBytesMax: 64, keyBytesMax: 1, valueBytesMax: 1, queueMax: 1, queueBytesMax: 1 },
     { writeBytesMax: 24 * 2 ** 20, keyBytesMax: 2 ** 20, writeTimeoutMs: 2 ** 31 - 1, readTimeoutMs: 2 ** 31 - 1, failureTimeoutMs: 10 },
     {
       host: undefined,
@@ -118,6 +128,7 @@ test('right options at their limits', { timeout }, async (t) => {
       consistency: undefined,
       failAfter: undefined,
       transport: undefined,
+      secret: undefined,
       durability: undefined,
       reads: undefined,
       logBytesMax: undefined,
@@ -140,6 +151,26 @@ test('right options at their limits', { timeout }, async (t) => {
     t.equal(replicator.status, 'closed')
     await db.close()
   }
+})
+
+test('options that are limits have limits', { timeout }, async (t) => {
+  for (const [name, { min, max }] of Object.entries<OptionLimit>(optionLimits)) {
+    for (const edge of [min, max]) t.equal(readOptions({ [name]: edge })[name as keyof typeof optionLimits], edge, `${name}: ${edge}`)
+    for (const beyond of [min - 1, max + 1, min + 0.5, NaN, String(min), null]) {
+      t.match(thrown(() => readOptions({ [name]: beyond })), new RegExp(`^TypeError: .*'${name}' must be an integer from ${min} to ${max}`), `${name}: ${String(beyond)}`)
+    }
+  }
+  t.equal(readOptions({ failAfter: Infinity }).failAfter, Infinity)
+  t.equal(readOptions({ writeBytesMax: 1000 }).valueBytesMax, 1000, 'a value is as large as a write, unless it is said')
+  t.equal(readOptions({ writeBytesMax: 1000, valueBytesMax: 10 }).valueBytesMax, 10)
+})
+
+test('names and lists at their limits', { timeout }, async (t) => {
+  const many = Array.from({ length: 63 }, (_, i) => ({ host, port: i + 1 }))
+  t.equal(readOptions({ peers: many }).peers.length, 63)
+  t.equal(readOptions({ peers: [...many, ...many] }).peers.length, 63, 'repetitions are none more')
+  t.equal(readOptions({ host: 'h'.repeat(255), port: 1 }).address?.host.length, 255)
+  t.equal(readOptions({ peers: [{ srv: 'n'.repeat(253) }] }).discovery.length, 1)
 })
 
 test('who is a founder', { timeout }, async (t) => {

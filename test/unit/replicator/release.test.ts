@@ -63,7 +63,7 @@ test('release({ purge: true }) leaves nothing but the data', { timeout }, async 
   for (const { db } of [a, b, c]) t.deepEqual(await everything(db), ['6b30', '6b31', '6b32'])
   const before = new Set(Reflect.ownKeys(new MemoryLevel()))
   // Those of the fake disk are the test's.
-  t.deepEqual(Reflect.ownKeys(a.db).filter((key) => !before.has(key)), ['_batch'])
+  t.deepEqual(Reflect.ownKeys(a.db).filter((key) => !before.has(key)), ['_open', '_batch'])
 })
 
 test('a purged database founds another cluster', { timeout }, async (t) => {

@@ -116,7 +116,7 @@ tape('a copy goes on after a crash, at any of its batches', timeout, async (t) =
   await fill(from, { ...numbered('a', 40, 'new'), ...numbered('c', 40, 'new') })
   const to = await recordingStore()
   await fill(to, { ...numbered('a', 20, 'old'), ...numbered('b', 20, 'old'), ...numbered('x', 20, 'old') })
-  await write(to, { reset: { base: { position: 5, epoch: 1 }, seeded: false, rows: [] } })
+  await write(to, { reset: { base: { position: 5, epoch: 1 }, seeded: false, rows: [], keys: [] } })
   const before = [...to.batches]
   await copyAll(from, to, start, 200)
 

@@ -96,10 +96,14 @@ export class DelayingGate implements Gate {
       (lte === undefined || compareBytes(key, lte) <= 0) && (lt === undefined || compareBytes(key, lt) < 0))
   }
 
-  onStoreOpen (): void {
+  async onStoreOpen (): Promise<void> {
     this.calls.push('open')
     this.#isStarted = true
     this.#started()
+  }
+
+  onStoreUnopened (): void {
+    this.calls.push('unopened')
   }
 
   async onStoreClosing (): Promise<void> {

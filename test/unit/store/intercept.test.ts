@@ -307,7 +307,7 @@ test('a classic-level that fails to open', timeout, async (t) => {
   const gate = new DelayingGate()
   gate.store = intercept(db, gate).store
   t.is(await codeOf(() => db.get('a')), 'LEVEL_DATABASE_NOT_OPEN')
-  t.same(gate.calls, [])
+  t.same(gate.calls, ['unopened'])
   await db.open({ createIfMissing: true })
   await db.put('a', '1')
   t.is(await db.get('a'), '1')

@@ -3,7 +3,7 @@ import type { Persist } from '../../../lib/core/effects.ts'
 import type { View } from '../../../lib/core/view.ts'
 import {
   acceptedKey, appliedKey, baseKey, copyKey, encodeApplied, encodeBase, encodeCopy, encodeRow, encodeView, encodeVow, logKey,
-  originKey, viewKey, vowKey
+  originKey, viewKey, vowKey, encodeKeyRow, keyedKey
 } from '../../../lib/store/layout.ts'
 import { Applier } from '../../../lib/store/apply.ts'
 import { LogWriter } from '../../../lib/store/log-writer.ts'
@@ -12,8 +12,9 @@ import { toHex } from '../../../lib/wire/hex.ts'
 import type { Operation } from '../../../lib/wire/operations.ts'
 import { viewOf } from '../../support/core-parts.ts'
 import type { Batch, RecordingStore } from './store-setup.ts'
-import { group, groups, logPositions, nodeA, nodeB, persist, recordingStore, settled } from './store-setup.ts'
+import { group, groups, logPositions, nodeA, nodeB, nothingApplied, persist, recordingStore, settled } from './store-setup.ts'
 import { compareBytes } from '../../../lib/wire/bytes.ts'
+import { StoreMedium } from '../../../lib/store/store-medium.ts'
 
 const timeout = { timeout: 30_000 }
 
@@ -36,8 +37,8 @@ async function setup ({ sync = false } = {}): Promise<Setup> {
   const store = await recordingStore()
   const persisted: Array<[number, number]> = []
   const errors: unknown[] = []
-  const applier = new Applier(store, sync, 0)
-  const writer = new LogWriter(store, applier, sync, 1e6, (id, applied) => { persisted.push([id, applied]) }, (error) => { errors.push(error) })
+  const applier = new Applier(store, sync, 1e6, nothingApplied, (error) => { errors.push(error) })
+  const writer = new LogWriter(store, new StoreMedium(store), applier, sync, 1e6, (id, applied) => { persisted.push([id, applied]) }, (error) => { errors.push(error) })
   return { store, persisted, errors, applier, writer }
 }
 
@@ -64,9 +65,9 @@ tape('a step is one batch, in the order that the core means', timeout, async (t)
     put(vowKey, encodeVow(vow)),
     put(acceptedKey, encodeView(view(3))),
     put(viewKey, encodeView(view(2))),
+    { type: 'del', key: copyKey },
     put(baseKey, encodeBase({ position: 9, epoch: 1 })),
-    put(logKey(10), encodeGroup(next)),
-    { type: 'del', key: copyKey }
+    put(logKey(10), encodeGroup(next))
   ]))
   t.deepEqual([store.batches.length, persisted], [1, [[1, 0]]])
 })
@@ -77,20 +78,23 @@ tape('a reset puts the state of the copy in place of the log', timeout, async (t
     ...groups(1, 3).map((group) => put(logKey(group.first), encodeGroup(group))),
     ...groups(4, 10, 2, 2).map((group) => put(logKey(group.first), encodeGroup(group))),
     put(originKey(1), encodeRow(row)), put(originKey(4), encodeRow(row)),
-    put(appliedKey, encodeApplied({ position: 3, epoch: 1, seeded: false })),
+    put(keyedKey(2), encodeKeyRow({ key: 'k', digest: 1 })),
+    put(appliedKey, encodeApplied({ position: 3, epoch: 1, seeded: false, durable: 3 })),
     put(vowKey, encodeVow(vow))
   ], { sync: true })
   store.batches.length = 0
 
-  writer.add(1, persist({ reset: { base: { position: 8, epoch: 5 }, seeded: true, rows: [[4, { ...row, last: 8 }], [6, row]] } }))
+  writer.add(1, persist({ reset: { base: { position: 8, epoch: 5 }, seeded: true, rows: [[4, { ...row, last: 8 }], [6, row]], keys: [[5, { key: 'k', digest: 1 }]] } }))
   await settled()
   t.deepEqual(plain(store.batches[0]?.operations ?? []), plain([
     { type: 'del', key: logKey(10) },
     { type: 'del', key: originKey(1) },
-    put(baseKey, encodeBase({ position: 8, epoch: 5 })),
-    put(appliedKey, encodeApplied({ position: 8, epoch: 5, seeded: true })),
+    { type: 'del', key: keyedKey(2) },
+    put(appliedKey, encodeApplied({ position: 8, epoch: 5, seeded: true, durable: 8 })),
     put(originKey(4), encodeRow({ ...row, last: 8 })), put(originKey(6), encodeRow(row)),
-    put(copyKey, encodeCopy({ after: new Uint8Array(0), high: 8 }))
+    put(keyedKey(5), encodeKeyRow({ key: 'k', digest: 1 })),
+    put(copyKey, encodeCopy({ after: new Uint8Array(0), high: 8 })),
+    put(baseKey, encodeBase({ position: 8, epoch: 5 }))
   ]), 'a log that goes beyond the new base ends there at once')
   t.equal(store.batches[0]?.sync, true)
   t.deepEqual(await logPositions(store), [], 'and the rest of it is deleted')
@@ -100,12 +104,12 @@ tape('a reset puts the state of the copy in place of the log', timeout, async (t
 tape('what is synced', timeout, async (t) => {
   const steps: Array<[what: string, fields: Partial<Persist>, memory: boolean, disk: boolean]> = [
     ['groups', { groups: [group(20)] }, false, true],
-    ['a cut', { cut: 5 }, true, true],
+    ['a cut', { cut: { position: 5, epoch: 1 } }, true, true],
     ['a vow', { vow }, true, true],
     ['an accepted view', { accepted: view(2) }, true, true],
     ['a view', { view: view(2) }, true, true],
     ['a truncation', { truncate: { position: 1, epoch: 1 } }, false, true],
-    ['a reset', { reset: { base: { position: 4, epoch: 1 }, seeded: false, rows: [] } }, true, true],
+    ['a reset', { reset: { base: { position: 4, epoch: 1 }, seeded: false, rows: [], keys: [] } }, true, true],
     ['the end of a copy', { copied: true }, true, true]
   ]
   for (const [what, fields, memory, disk] of steps) {
@@ -121,7 +125,7 @@ tape('what is synced', timeout, async (t) => {
 
 tape('a persisted step tells what had been applied when the last sync began', timeout, async (t) => {
   const { store, writer, persisted, applier } = await setup()
-  const apply = (through: number) => applier.apply({ type: 'apply', groups: [], rows: new Map(), through, epoch: 1, seeded: true }, false)
+  const apply = (through: number) => applier.apply({ type: 'apply', groups: [], rows: new Map(), gone: [], through, epoch: 1, seeded: true })
   const add = async (id: number, fields: Partial<Persist>) => {
     writer.add(id, persist(fields))
     await settled()
@@ -144,9 +148,9 @@ tape('a persisted step tells what had been applied when the last sync began', ti
 tape('steps that come in during a write share the next; one that looks at the disk begins another', timeout, async (t) => {
   const { store, writer, persisted } = await setup()
   for (let id = 1; id <= 4; id++) writer.add(id, persist({ groups: [group(id)] }))
-  writer.add(5, persist({ cut: 2, groups: [group(3, 2, 2)] }))
+  writer.add(5, persist({ cut: { position: 2, epoch: 1 }, groups: [group(3, 2, 2)] }))
   writer.add(6, persist({ groups: [group(5, 1, 2)] }))
-  writer.add(7, persist({ reset: { base: { position: 30, epoch: 4 }, seeded: false, rows: [] }, groups: [group(31, 1, 4)] }))
+  writer.add(7, persist({ reset: { base: { position: 30, epoch: 4 }, seeded: false, rows: [], keys: [] }, groups: [group(31, 1, 4)] }))
   writer.add(8, persist({ groups: [group(32, 1, 4)] }))
   await settled()
   t.deepEqual(store.batches.slice(0, 4).map(appended), [[1], [2, 3, 4], [3, 5], [31, 32]])

@@ -6,8 +6,8 @@ import type { ReplicatorError } from '../../../index.ts'
 import { RESERVED } from '../../../lib/store/keys.ts'
 import type { View } from '../../../lib/core/view.ts'
 import {
-  acceptedKey, addressesKey, appliedKey, baseKey, copyKey, encodeAddresses, encodeApplied, encodeBase, encodeCopy, encodeMark,
-  encodeSighting, encodeView, identityKey, intactKey, logEnd, logStart, sightingKey, staleKey, viewKey
+  acceptedKey, addressesKey, appliedKey, baseKey, copyKey, decodeApplied, encodeAddresses, encodeApplied, encodeBase, encodeCopy,
+  encodeMark, encodeSighting, encodeView, identityKey, intactKey, logEnd, logStart, sightingKey, staleKey, viewKey
 } from '../../../lib/store/layout.ts'
 import { NoteWriter } from '../../../lib/store/note-writer.ts'
 import { intactBatch, recover, staleBatch, startBatch } from '../../../lib/store/recovery.ts'
@@ -36,7 +36,7 @@ async function logKeys (db: Binary): Promise<Uint8Array[]> {
 }
 
 /** Starts a replicator on a store that is not as it should be: it must say so, everywhere, and change nothing. */
-async function refuses (t: tape.Test, db: Binary, code: string): Promise<void> {
+async function refuses (t: tape.Test, db: Binary, code: string, says = ''): Promise<void> {
   const before = await contents(db)
   const replicator = Replicator(db)
   const events: Error[] = []
@@ -46,6 +46,8 @@ async function refuses (t: tape.Test, db: Binary, code: string): Promise<void> {
   const ready = await replicator.ready().then(() => null, (error: ReplicatorError) => error)
 
   t.equal(ready?.code, code, `ready() rejects with ${code}`)
+  t.ok(ready?.message.includes(says), ready?.message)
+  t.equal(/Delete the database of this node/.test(ready?.message ?? ''), code !== 'LEVEL_LOG_FORMAT', 'and says what to do')
   t.equal((await put)?.code, code, 'a write rejects with it')
   t.equal((await put)?.outcome ?? 'aborted', 'aborted', 'a write is not applied')
   t.equal((await get)?.code, code, 'a read rejects with it')
@@ -110,7 +112,7 @@ for (const [name, key] of Object.entries({ identity: identityKey, view: viewKey,
     const record = (await db.get(key) as Uint8Array).slice()
     record[6] = (record[6] as number) ^ 0x40
     await db.put(key, record)
-    await refuses(t, db, 'LEVEL_LOG_CORRUPT')
+    await refuses(t, db, 'LEVEL_LOG_CORRUPT', `in its record '${name}'`)
   })
 
   tape(`an ${name} record of a newer format is refused`, { timeout: 30_000 }, async (t) => {
@@ -118,7 +120,7 @@ for (const [name, key] of Object.entries({ identity: identityKey, view: viewKey,
     const record = (await db.get(key) as Uint8Array).slice()
     record[0] = 2
     await db.put(key, record)
-    await refuses(t, db, 'LEVEL_LOG_FORMAT')
+    await refuses(t, db, 'LEVEL_LOG_FORMAT', `in its record '${name}'`)
   })
 }
 
@@ -152,7 +154,7 @@ tape('a store that no replicator has used', { timeout: 30_000 }, async (t) => {
   const { identity, recovered, stale, sightings, addresses } = await recover(await openStore())
   t.equal(identity, null)
   t.deepEqual([stale, [...sightings], addresses], [false, [], []])
-  t.deepEqual({ ...recovered, rows: [...recovered.rows] }, {
+  t.deepEqual({ ...recovered, rows: [...recovered.rows], keys: [...recovered.keys] }, {
     vow: { epoch: 0, to: '', members: [], cluster: '' },
     view: null,
     accepted: null,
@@ -164,6 +166,7 @@ tape('a store that no replicator has used', { timeout: 30_000 }, async (t) => {
     runs: [],
     groups: [],
     rows: [],
+    keys: [],
     seeded: false,
     data: ''
   })
@@ -251,7 +254,7 @@ tape('notes are written in the background, without syncs, the newest of each', {
   ])
 })
 
-tape('notes that cannot be written are reported, and later ones are tried', { timeout: 30_000 }, async (t) => {
+tape('a note that cannot be written is reported, and no other is written', { timeout: 30_000 }, async (t) => {
   const store = await recordingStore()
   const errors: unknown[] = []
   const notes = new NoteWriter(store, error => { errors.push(error) })
@@ -263,7 +266,8 @@ tape('notes that cannot be written are reported, and later ones are tried', { ti
   store.before = async () => {}
   notes.addresses([{ host: 'h', port: 1 }])
   await notes.stop()
-  t.deepEqual((await recover(store)).addresses, [{ host: 'h', port: 1 }])
+  t.deepEqual((await recover(store)).addresses, [])
+  t.equal(errors.length, 1)
 })
 
 for (const [name, key, record] of [
@@ -297,13 +301,31 @@ tape('what is in the log but was not applied is applied after a restart', { time
   const keys = await logKeys(db)
   const { first } = decodeGroupHeader(await db.get(keys[keys.length - 1] as Uint8Array) as Uint8Array)
   // As a crash between the append and the apply leaves it.
-  await db.put(appliedKey, encodeApplied({ position: first - 1, epoch: 1, seeded: false }))
+  await db.put(appliedKey, encodeApplied({ position: first - 1, epoch: 1, seeded: false, durable: first - 1 }))
   await db.del(Buffer.from('k4'))
 
   const replicator = Replicator(db)
   t.equal(Buffer.from(await db.get(Buffer.from('k4')) ?? []).toString(), 'v4', 'a read waits for it')
   t.equal(replicator.stats().epoch, 2, 'the restart has opened a new epoch')
   await replicator.release()
+  await db.close()
+})
+
+tape('what a power cut has taken of the data is applied again before the database is open', { timeout: 30_000 }, async (t) => {
+  const db = await used()
+  const { position, epoch, seeded, durable } = decodeApplied(await db.get(appliedKey) as Uint8Array)
+  t.equal(durable, position, 'nothing is to be applied again after a stop in order')
+  // One was lost, and the others were not.
+  await db.put(appliedKey, encodeApplied({ position, epoch, seeded, durable: position - 3 }))
+  await db.del(Buffer.from('k3'))
+  await db.close()
+
+  const replicator = Replicator(db, { reads: 'local', durability: 'disk' })
+  await db.open()
+  t.equal(Buffer.from(db.getSync(Buffer.from('k3')) ?? []).toString(), 'v3')
+  await replicator.release()
+  const after = decodeApplied(await db.get(appliedKey) as Uint8Array)
+  t.equal(after.durable, after.position)
   await db.close()
 })
 

@@ -4,11 +4,13 @@ import type { Group } from '../../../lib/core/entry.ts'
 import { lastPosition } from '../../../lib/core/entry.ts'
 import { intercept } from '../../../lib/store/intercept.ts'
 import { RESERVED } from '../../../lib/store/keys.ts'
+import type { AppliedState } from '../../../lib/store/layout.ts'
 import { logEnd, logStart, numberOf } from '../../../lib/store/layout.ts'
 import { Applier } from '../../../lib/store/apply.ts'
 import { LogWriter } from '../../../lib/store/log-writer.ts'
 import { startBatch } from '../../../lib/store/recovery.ts'
 import type { Store } from '../../../lib/store/store.ts'
+import { StoreMedium } from '../../../lib/store/store-medium.ts'
 import { toHex } from '../../../lib/wire/hex.ts'
 import type { Operation } from '../../../lib/wire/operations.ts'
 import { encodeOperations } from '../../../lib/wire/operations.ts'
@@ -17,6 +19,8 @@ import { DelayingGate } from './delaying-gate.ts'
 export const nodeA = '0a'.repeat(16)
 export const nodeB = '0b'.repeat(16)
 export const identity = { id: nodeA, start: 1, history: ['1f'.repeat(8)] }
+
+export const nothingApplied: AppliedState = { position: 0, epoch: 0, seeded: false, durable: 0 }
 
 export interface Batch {
   readonly operations: readonly Operation[]
@@ -39,6 +43,9 @@ export class RecordingStore implements Store {
   /** What a batch waits for. */
   before: (batch: Batch) => Promise<void> = async () => {}
   snapshots: boolean
+  flushes = false
+  /** For each flush that has ended, how many batches had been written when it began. */
+  readonly flushed: number[] = []
   readonly #store: Store
 
   constructor (store: Store) {
@@ -51,6 +58,13 @@ export class RecordingStore implements Store {
     await this.before(batch)
     await this.#store.batch(operations, { sync })
     this.batches.push(batch)
+  }
+
+  async flush (): Promise<boolean> {
+    const { length } = this.batches
+    await this.before({ operations: [], sync: true })
+    this.flushed.push(length)
+    return true
   }
 
   get (key: Uint8Array): Promise<Uint8Array | undefined> { return this.#store.get(key) }
@@ -96,7 +110,7 @@ export function persist (fields: Partial<Persist>): Persist {
 /** Writes these steps one after the other, as a node that has started would. */
 export async function write (store: Store, ...steps: Array<Partial<Persist>>): Promise<void> {
   await store.batch(startBatch(identity, false), { sync: true })
-  const writer = new LogWriter(store, new Applier(store, false, 0), false, 1e6, () => {}, unexpected)
+  const writer = new LogWriter(store, new StoreMedium(store), new Applier(store, false, 1e6, nothingApplied, unexpected), false, 1e6, () => {}, unexpected)
   steps.forEach((fields, i) => { writer.add(i + 1, persist(fields)) })
   await settled()
   await writer.stop()

@@ -2,11 +2,12 @@ import tape from 'tape'
 import type { ReplicatorError } from '../../../lib/errors.ts'
 import { appliedKey, baseKey, encodeApplied, encodeBase, encodeRow, logKey, originKey } from '../../../lib/store/layout.ts'
 import { Applier } from '../../../lib/store/apply.ts'
-import { LogWriter, readLog } from '../../../lib/store/log-writer.ts'
+import { LogWriter } from '../../../lib/store/log-writer.ts'
 import { recover } from '../../../lib/store/recovery.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import { decodeGroupHeader, encodeGroup } from '../../../lib/wire/group.ts'
 import type { Operation } from '../../../lib/wire/operations.ts'
+import { StoreMedium } from '../../../lib/store/store-medium.ts'
 import {
   crashes, ends, group, groups, logPositions, nodeA, persist, plainCopy, recordingStore, settled, unexpected, write
 } from './store-setup.ts'
@@ -14,7 +15,7 @@ import {
 const timeout = { timeout: 30_000 }
 
 async function applied (store: Store, position: number, epoch: number): Promise<void> {
-  await store.batch([{ type: 'put', key: appliedKey, value: encodeApplied({ position, epoch, seeded: false }) }], { sync: true })
+  await store.batch([{ type: 'put', key: appliedKey, value: encodeApplied({ position, epoch, seeded: false, durable: position }) }], { sync: true })
 }
 
 async function failure (store: Store): Promise<string> {
@@ -66,7 +67,7 @@ tape('a large truncation is done in pieces, and other steps do not wait for it',
   await applied(store, 2600, 1)
   store.batches.length = 0
 
-  const writer = new LogWriter(store, new Applier(store, true, 2600), true, 1e6, () => {}, unexpected)
+  const writer = new LogWriter(store, new StoreMedium(store), new Applier(store, true, 1e6, { position: 2600, epoch: 1, seeded: false, durable: 2600 }, unexpected), true, 1e6, () => {}, unexpected)
   let released = () => {}
   const wait = new Promise<void>((resolve) => { released = resolve })
   store.before = async ({ operations }) => { if (operations[0]?.type === 'del') await wait }
@@ -89,7 +90,7 @@ tape('what a truncation leaves over when the node stops is deleted by the next',
   await write(store, { groups: groups(1, 2600) })
   await applied(store, 2600, 1)
 
-  const writer = new LogWriter(store, new Applier(store, false, 2600), false, 1e6, () => {}, unexpected)
+  const writer = new LogWriter(store, new StoreMedium(store), new Applier(store, false, 1e6, { position: 2600, epoch: 1, seeded: false, durable: 2600 }, unexpected), false, 1e6, () => {}, unexpected)
   let stopping: Promise<void> | null = null
   store.before = async ({ operations }) => { if (operations[0]?.type === 'del') stopping ??= writer.stop() }
   writer.add(1, persist({ truncate: { position: 2500, epoch: 1 } }))
@@ -109,7 +110,7 @@ tape('what a truncation leaves over when the node stops is deleted by the next',
 tape('groups are read from a log that is truncated meanwhile', timeout, async (t) => {
   const store = await recordingStore()
   await write(store, { groups: groups(1, 100) })
-  t.deepEqual(ends(await readLog(store, 98, 10_000)), [98, 99, 100])
+  t.deepEqual(ends(await new StoreMedium(store).read(98, 10_000)), [98, 99, 100])
 
   // A store without snapshots: what follows the first piece is deleted while that is read.
   const { entries } = store
@@ -119,12 +120,12 @@ tape('groups are read from a log that is truncated meanwhile', timeout, async (t
       yield first < 70 ? chunk : chunk.slice(10)
     }
   }
-  t.deepEqual(ends(await readLog(store, 10, 10_000)).at(-1), 73, 'none is left out')
+  t.deepEqual(ends(await new StoreMedium(store).read(10, 10_000)).at(-1), 73, 'none is left out')
 
   store.entries = entries
   await applied(store, 100, 1)
   await write(store, { truncate: { position: 90, epoch: 1 } })
-  t.equal((await readLog(store, 10, 10_000))[0]?.first, 91, 'the first that is left')
+  t.equal((await new StoreMedium(store).read(10, 10_000))[0]?.first, 91, 'the first that is left')
 })
 
 tape('leftovers of a truncation are not looked at, but must be records of the log', timeout, async (t) => {
@@ -169,7 +170,7 @@ tape('a reset is recovered, whenever the crash comes', timeout, async (t) => {
   const before = [...store.batches]
   // The new base lies within a group that this node alone has.
   await write(store, {
-    reset: { base: { position: 1502, epoch: 3 }, seeded: true, rows: [[7, row]] }, groups: [group(1503, 2, 3)]
+    reset: { base: { position: 1502, epoch: 3 }, seeded: true, rows: [[7, row]], keys: [[1400, { key: 'k', digest: 1 }]] }, groups: [group(1503, 2, 3)]
   }, { groups: [group(1505, 1, 3)] })
   t.deepEqual(await logPositions(store), [1503, 1505])
 
@@ -181,7 +182,7 @@ tape('a reset is recovered, whenever the crash comes', timeout, async (t) => {
     if (i < 2) t.deepEqual([recovered.base.position, recovered.copy, ends(recovered.groups)], [0, null, [1504]], 'nothing has happened')
     else {
       t.deepEqual([recovered.base, recovered.runs, recovered.applied, recovered.seeded], [{ position: 1502, epoch: 3 }, [{ position: 1502, epoch: 3 }], 1502, true])
-      t.deepEqual([[...recovered.rows], plainCopy(recovered.copy)], [[[7, row]], { after: '', high: 1502 }])
+      t.deepEqual([[...recovered.rows], [...recovered.keys], plainCopy(recovered.copy)], [[[7, row]], [[1400, { key: 'k', digest: 1 }]], { after: '', high: 1502 }])
       t.deepEqual(ends(recovered.groups)[0], 1504)
     }
   }

@@ -7,6 +7,7 @@ import { skipReasons } from '../../../lib/core/entry.ts'
 import type { SkipReason } from '../../../lib/core/entry.ts'
 import type { Denial, Founding, Joining, LogOutline, Removal, SubmittedWrite } from '../../../lib/core/messages.ts'
 import { denials } from '../../../lib/core/messages.ts'
+import type { Rejected } from '../../../lib/core/origins.ts'
 import type { View } from '../../../lib/core/view.ts'
 import { ByteWriter, compareBytes, WireError } from '../../../lib/wire/bytes.ts'
 import type { WireMessage } from '../../../lib/wire/messages.ts'
@@ -74,13 +75,16 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 )
 const written = fc.array(operation, { maxLength: 4 }).map((operations) => ({ operations, body: encodeOperations(operations) }))
 
+const keyed = fc.constantFrom('', 'k', 'k'.repeat(128))
+
 const submitted: fc.Arbitrary<SubmittedWrite> = fc.oneof(
-  fc.tuple(written, fc.constantFrom('write' as const, 'seed' as const)).map(([write, kind]) => ({ ...write, kind })),
-  fc.constant({ operations: [], body: encodeOperations([]), kind: 'seeded' as const })
+  fc.tuple(written, keyed).map(([write, key]) => ({ ...write, kind: 'write' as const, key })),
+  written.map(write => ({ ...write, kind: 'seed' as const, key: '' })),
+  fc.constant({ operations: [], body: encodeOperations([]), kind: 'seeded' as const, key: '' })
 )
 
 const entry: fc.Arbitrary<Entry> = fc.oneof(
-  fc.tuple(written, integer, integer).map(([write, origin, number]) => ({ kind: 'write' as const, origin, number, ...write })),
+  fc.tuple(written, integer, integer, keyed).map(([write, origin, number, key]) => ({ kind: 'write' as const, origin, number, ...write, key })),
   fc.record({ kind: fc.constant('skip' as const), origin: integer, number: integer, reason: fc.constantFrom(...Object.keys(skipReasons) as SkipReason[]) }),
   fc.record({ kind: fc.constant('open' as const), node: id, start: integer }),
   fc.record({ kind: fc.constant('seeded' as const), origin: integer, number: integer })
@@ -98,7 +102,22 @@ const rows = fc.array(fc.tuple(positive, id, integer, integer, fc.nat(1000)), { 
   let last = 0
   return all.map(([step, node, start, highest, more]) => {
     last += step
-    return [last, { node, start, highest, last: last + more }] as const
+    const rejected = rejectedUpTo(highest)
+    return [last, { node, start, highest, last: last + more, ...(rejected === null ? {} : { rejected }) }] as const
+  })
+})
+
+/** Some runs, or none. */
+function rejectedUpTo (highest: number): Rejected | null {
+  if (highest < 20) return null
+  return highest % 3 === 0 ? { runs: [highest - 12, highest - 12, highest - 4, highest], forgotten: 0 } : { runs: highest % 3 === 1 ? [] : [highest, highest], forgotten: highest - 1 }
+}
+
+const keys = fc.array(fc.tuple(positive, fc.constantFrom('k', 'k'.repeat(128)), fc.nat(0xffffffff)), { maxLength: 4 }).map((all) => {
+  let last = 0
+  return all.map(([step, key, digest]) => {
+    last += step
+    return [last, { key, digest }] as const
   })
 })
 
@@ -166,7 +185,7 @@ const arbitraries: Arbitraries = {
   fetch: fc.record({ type: fc.constant('fetch'), outline }),
   fetched: fc.record({ type: fc.constant('fetched'), common: integer, committed: integer, truncated: fc.boolean(), groups }),
   copy: fc.record({ type: fc.constant('copy'), after: fc.option(bytes), applied: integer }),
-  snapshot: fc.record({ type: fc.constant('snapshot'), base: name, seeded: fc.boolean(), rows }),
+  snapshot: fc.record({ type: fc.constant('snapshot'), base: name, seeded: fc.boolean(), rows, keys }),
   chunk,
   verify: fc.record({ type: fc.constant('verify'), applied: integer }),
   verifying: fc.record({ type: fc.constant('verifying'), position: integer }),
@@ -235,6 +254,7 @@ test('messages: lists are bounded', timeout, async (t) => {
   const named = (length: number): View => viewOf({ cluster: idOf(9), members: [idOf(1)], names: ['x'.repeat(length)] })
   const many = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
   const skip: Entry = { kind: 'skip', origin: 1, number: 1, reason: 'withdrawn' }
+  const write = { operations: [], body: encodeOperations([]) }
   const row = (id: number) => [id, { node: idOf(1), start: 1, highest: 0, last: id }] as const
 
   const bounds: Array<[string, number, (count: number) => WireMessage]> = [
@@ -251,7 +271,10 @@ test('messages: lists are bounded', timeout, async (t) => {
     ['bytes of the name of who is replaced', 192, (count) => ({ ...status, joining: joiningOf({ replaces: 'x'.repeat(count) }) })],
     ['runs', 4096, (count) => ({ type: 'fetch', outline: { base: 0, runs: many(count).map((i) => ({ position: i, epoch: i })) } })],
     ['groups', 10_000, (count) => ({ type: 'fetched', common: 0, committed: count, truncated: false, groups: many(count).map((first) => ({ epoch: 1, first, entries: [skip] })) })],
-    ['origins', 1024, (count) => ({ type: 'snapshot', base: { position: count, epoch: 1 }, seeded: false, rows: many(count).map(row) })]
+    ['origins', 1024, (count) => ({ type: 'snapshot', base: { position: count, epoch: 1 }, seeded: false, rows: many(count).map(row), keys: [] })],
+    ['keys', 65_536, (count) => ({ type: 'snapshot', base: { position: count, epoch: 1 }, seeded: false, rows: [], keys: many(count).map((i) => [i, { key: 'k', digest: i }] as const) })],
+    ['bytes of a key', 128, (count) => ({ type: 'prepare', epoch: 1, committed: 0, group: { epoch: 1, first: 1, entries: [{ kind: 'write', origin: 1, number: 1, ...write, key: 'x'.repeat(count) }] } })],
+    ['runs of rejected numbers', 64, (count) => ({ type: 'snapshot', base: { position: 1, epoch: 1 }, seeded: false, rows: [[1, { node: idOf(1), start: 1, highest: 1000, last: 1, rejected: { runs: many(count).flatMap((i) => [3 * i, 3 * i + 1]), forgotten: 0 } }]], keys: [] })]
   ]
   for (const [what, max, make] of bounds) {
     t.ok(same(readMessages(encode([make(max)])), [make(max)]), `${max} ${what}`)
@@ -266,6 +289,7 @@ test('messages: a count beyond the end of the frame is refused', timeout, async 
     ['an outline', [0x41, 0]],
     ['groups', [0x42, 0, 0, 0]],
     ['origins', [0x44, 0, 0, 0]],
+    ['keys', [0x44, 0, 0, 0, 0]],
     ['entries', [0x45, 0, 0, 0]],
     ['a key', [0x43, 1]],
     ['a digest', [0x48, 0]],
@@ -279,7 +303,7 @@ test('messages: nothing reaches into the reserved key space', timeout, async (t)
   const last = new Uint8Array(7).fill(0xff)
   const none = new Uint8Array(0)
   const operations = (key: Uint8Array): Operation[] => [{ type: 'put', key: Uint8Array.of(1), value: none }, { type: 'del', key }]
-  const write = (key: Uint8Array) => ({ operations: operations(key), body: encodeOperations(operations(key)) })
+  const write = (key: Uint8Array) => ({ operations: operations(key), body: encodeOperations(operations(key)), key: '' })
   const group = (key: Uint8Array, first = 1): Group => ({ epoch: 1, first, entries: [{ kind: 'write', origin: 1, number: 1, ...write(key) }] })
   const chunk = { type: 'chunk', after: none, through: null, applied: 1, high: 1, left: 0, entries: [] } as const
 

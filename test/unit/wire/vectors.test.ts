@@ -7,10 +7,11 @@ import { denials, submissionKinds } from '../../../lib/core/messages.ts'
 import { isReserved } from '../../../lib/store/keys.ts'
 import {
   acceptedKey, addressesKey, appliedKey, baseKey, copyKey, decodeAddresses, decodeApplied, decodeBase, decodeCopy,
-  decodeIdentity, decodeMark, decodeRow, decodeSighting, decodeView, decodeVow, encodeAddresses, encodeApplied,
-  encodeBase, encodeCopy, encodeIdentity, encodeMark, encodeRow, encodeSighting, encodeView, encodeVow, identityKey,
-  intactKey, logKey, numberOf, originKey, peerOf, sightingKey, staleKey, viewKey, vowKey
+  decodeIdentity, decodeKeyRow, decodeLogFile, decodeMark, decodeRow, decodeSighting, decodeView, decodeVow, encodeAddresses, encodeApplied,
+  encodeBase, encodeCopy, encodeIdentity, encodeKeyRow, encodeLogFile, encodeMark, encodeRow, encodeSighting, encodeView, encodeVow, identityKey,
+  intactKey, keyedKey, logFileKey, logKey, numberOf, originKey, peerOf, sightingKey, staleKey, viewKey, vowKey
 } from '../../../lib/store/layout.ts'
+import { decodeAuth, decodeChallenge, decodeProof, encodeAuth, encodeChallenge, encodeProof } from '../../../lib/wire/auth.ts'
 import { ByteReader, ByteWriter, WireError } from '../../../lib/wire/bytes.ts'
 import { crc32c } from '../../../lib/wire/crc32c.ts'
 import { FrameDecoder, frameHeaderBytes, writeFrameHeader } from '../../../lib/wire/frame.ts'
@@ -125,6 +126,9 @@ const codecs: Record<string, Codec> = {
   operations: operationsCodec,
   group: groupCodec,
   messages: messageCodec,
+  auth: { decode: decodeAuth, encode: encodeAuth },
+  challenge: { decode: decodeChallenge, encode: encodeChallenge },
+  proof: { decode: decodeProof, encode: encodeProof },
   hello: { decode: decodeHello, encode: encodeHello },
   welcome: { decode: decodeWelcome, encode: encodeWelcome },
   verdict: { decode: decodeVerdict, encode: encodeVerdict },
@@ -135,12 +139,14 @@ const codecs: Record<string, Codec> = {
   view: { decode: decodeView, encode: encodeView },
   applied: { decode: decodeApplied, encode: encodeApplied },
   origin: { decode: decodeRow, encode: encodeRow },
+  keyed: { decode: decodeKeyRow, encode: encodeKeyRow },
   base: { decode: decodeBase, encode: encodeBase },
   copy: { decode: decodeCopy, encode: encodeCopy },
   intact: markCodec,
   sighting: { decode: decodeSighting, encode: encodeSighting },
   addresses: { decode: decodeAddresses, encode: encodeAddresses },
-  stale: markCodec
+  stale: markCodec,
+  logFile: { decode: decodeLogFile, encode: encodeLogFile }
 }
 
 const used = new Set<string>()
@@ -210,11 +216,12 @@ tape('vectors: keys of the store', { timeout: 30_000 }, async (t) => {
     intact: intactKey,
     sighting: sightingKey('0b'.padStart(32, '0')),
     addresses: addressesKey,
-    stale: staleKey
+    stale: staleKey,
+    logFile: logFileKey
   }
 
   for (const { kind, number, hex } of vectors) {
-    const key = number === null ? fixed[kind] : kind === 'origin' ? originKey(number) : logKey(number)
+    const key = number === null ? fixed[kind] : kind === 'origin' ? originKey(number) : kind === 'keyed' ? keyedKey(number) : logKey(number)
     t.equal(toHex(key ?? new Uint8Array(0)), hex, `${kind} ${number ?? ''}`)
     t.ok(isReserved(fromHex(hex)), 'lies in the reserved key space')
     if (number !== null) t.equal(numberOf(fromHex(hex)), number, 'and tells its number')
