@@ -59,7 +59,7 @@ async function search (): Promise<void> {
   const isWanted = (seed: number): boolean => !values.changes || settingsOf(seed).changes !== null
 
   await Promise.all(Array.from({ length: workers }, () => new Promise<void>((resolve, reject) => {
-    const child = fork(fileURLToPath(import.meta.url), ['--worker', '--only', values.only], { execArgv: ['--min-semi-space-size=64', '--max-semi-space-size=128', '--import', 'tsx'] })
+    const child = fork(fileURLToPath(import.meta.url), ['--worker', '--only', values.only], { execArgv: [...process.execArgv, '--min-semi-space-size=64', '--max-semi-space-size=128'] })
     const give = (): void => {
       const goesOn = next < from + count && Date.now() < end && !(values.first && tally.violations > 0)
       if (goesOn) while (!isWanted(next)) next++

@@ -198,7 +198,7 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/store/apply.ts',
     find: 'of this.#rows) operations.push(rowOperation(id, row))',
     replace: 'of this.#rows) if (id === 0) operations.push(rowOperation(id, row))',
-    from: 10
+    from: 40
   },
   {
     name: 'read without waiting',
@@ -256,7 +256,7 @@ export const mutants: readonly Mutant[] = [
     file: 'lib/core/coordinator.ts',
     find: "follower.state = 'asked'\n    follower.told = 0",
     replace: "follower.state = 'asked'",
-    from: 303
+    from: 309
   },
   {
     name: 'data without their position',
@@ -350,6 +350,7 @@ export const mutants: readonly Mutant[] = [
       { file: 'lib/core/belonging.ts', find: "this.#host.emit({ type: 'removed' })", replace: '' },
       { file: 'lib/core/heartbeats.ts', find: 'view === null || vow.epoch !== view.epoch || !isLive(view, self)) return', replace: 'view === null || (vow.epoch !== view.epoch && !view.leaseFree) || !isLive(view, self)) return' }
     ],
-    focus: changingWith({ minConsensus: null }, { remove: 2, joinSeveral: 4 }, { clientsPerNode: 2, thinkMs: 20, faults: {} })
+    focus: changingWith({ minConsensus: null }, { remove: 2, joinSeveral: 4 }, { clientsPerNode: 2, thinkMs: 20, faults: {} }),
+    from: 3
   }
 ]
