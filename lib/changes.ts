@@ -184,7 +184,7 @@ export class Changes {
   #member (): Core {
     this.#assertRunning()
     const { core, id } = this.#host
-    if (core?.known?.members.includes(id) !== true) throw new ReplicatorError(codes.notMember, 'This node is no member of a cluster yet: wait for ready()')
+    if (core?.known?.members.includes(id) !== true) throw new ReplicatorError(codes.notMember, 'This node is no member of a cluster (yet): wait for ready(); an observer never is one')
     return core
   }
 
@@ -236,7 +236,9 @@ export function removedError (): ReplicatorError {
 }
 
 /** This node cannot belong to the cluster that it has reached. */
-export function reachedError (why: 'hasData' | 'role', isWitness: boolean): ReplicatorError {
+export function reachedError (why: 'hasData' | 'role', role: 'member' | 'witness' | 'observer'): ReplicatorError {
+  const isWitness = role === 'witness'
+  if (why === 'role' && role === 'observer') return new ReplicatorError(codes.changeRefused, 'This node is a member of its cluster: to make it an observer, let it leave, and begin with an empty database')
   if (why === 'role') return new ReplicatorError(codes.changeRefused, `This node is ${isWitness ? 'not ' : ''}a witness of its cluster: to change that, let it leave, and join again with an empty database`)
   return new ReplicatorError(codes.hasData, isWitness
     ? 'A witness holds no data, and this database has some: give it an empty one'

@@ -5,6 +5,7 @@ import type { Settings } from './options.ts'
 
 /** What the core is told: the user's settings, and limits that are no options. `freshCluster`: the id of a cluster that this node founds. */
 export function coreConfig (settings: Settings, { id, start, freshCluster }: { id: MemberId, start: number, freshCluster: string }): CoreConfig {
+  const isObserver = settings.role === 'observer'
   return {
     self: id,
     start,
@@ -12,6 +13,7 @@ export function coreConfig (settings: Settings, { id, start, freshCluster }: { i
     minConsensus: settings.minConsensus,
     name: settings.name,
     witness: settings.role === 'witness',
+    observer: isObserver,
     mayFound: settings.mayFound,
     founders: settings.founders,
     cluster: settings.cluster,
@@ -25,8 +27,9 @@ export function coreConfig (settings: Settings, { id, start, freshCluster }: { i
     groupBytesMax: fixedLimits.groupBytes.value,
     tailBytesMax: fixedLimits.tailBytes.value,
     applyBytesMax: fixedLimits.applyBytes.value,
-    windowWrites: fixedLimits.windowWrites.value,
-    windowBytes: fixedLimits.windowBytes.value,
+    windowWrites: isObserver ? fixedLimits.observerWindowWrites.value : fixedLimits.windowWrites.value,
+    windowBytes: isObserver ? fixedLimits.observerWindowBytes.value : fixedLimits.windowBytes.value,
+    opensLate: isObserver,
     submitBytesMax: fixedLimits.submitBytes.value,
     incomingMax: fixedLimits.incoming.value,
     incomingBytesMax: fixedLimits.incomingBytes.value,

@@ -7,6 +7,7 @@ import type { WireMessage } from './wire/messages.ts'
 export function describeWaiting (core: Core | null, minConsensus: number | null): string {
   if (core === null) return 'it is still opening'
   const { view, known } = core
+  if (core.observes) return known === null ? 'it reaches no member' : core.hasCopy ? 'it reaches no coordinator' : 'it gets a copy'
   if (known?.members.includes(core.self) === false && core.joining === null) return 'it was removed, and stays until enough of the others go on without it'
   if (view !== null && holders(view).length <= (minConsensus ?? 0)) {
     return `minConsensus asks for ${minConsensus} peers, and the cluster has ${holders(view).length} members with the data`

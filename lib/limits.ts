@@ -108,6 +108,9 @@ export const fixedLimits = {
   sessions: {
     what: 'peers that are connected, beside members', unit: 'number', value: MEMBERS_MAX - 1, code: codes.queueFull, beyond: 'the peer tries again'
   },
+  observers: {
+    what: 'observers that are connected', unit: 'number', value: 1000, code: codes.queueFull, beyond: 'the observer tries again'
+  },
   sightings: {
     what: 'peers whose starts a node remembers, to know copied disks', unit: 'number', value: 256, code: null, beyond: 'the oldest is forgotten'
   },
@@ -116,6 +119,12 @@ export const fixedLimits = {
   },
   windowBytes: {
     what: 'bytes of these writes, and one write more', unit: 'bytes', value: 8 * MIB, code: null, beyond: 'the others queue'
+  },
+  observerWindowWrites: {
+    what: 'writes of an observer that are sent and undecided', unit: 'number', value: 256, code: null, beyond: 'the others queue'
+  },
+  observerWindowBytes: {
+    what: 'bytes of these writes, and one write more', unit: 'bytes', value: MIB, code: null, beyond: 'the others queue'
   },
   submitBytes: {
     what: 'writes in one message to the coordinator, or one larger write', unit: 'bytes', value: MIB, code: null, beyond: 'the next message'
@@ -161,6 +170,9 @@ export const fixedLimits = {
   },
   frameBytes: {
     what: 'a frame', unit: 'bytes', value: 32 * MIB, code: codes.protocol, beyond: 'the peer is disconnected'
+  },
+  strangerFrameBytes: {
+    what: 'a frame of a peer that is neither a member nor an observer', unit: 'bytes', value: 2 * MIB, code: codes.protocol, beyond: 'the peer is disconnected'
   },
   messages: {
     what: 'messages in a frame', unit: 'number', value: MESSAGES_MAX, code: codes.protocol, beyond: 'the peer is disconnected'

@@ -27,6 +27,7 @@ const debug = createDebug('quorum-level:node')
 
 /** As many sessions as a cluster can have other members. Beyond, only members get one. */
 const SESSIONS_MAX = fixedLimits.sessions.value
+const OBSERVERS_MAX = fixedLimits.observers.value
 
 /** What the links of a node tell it. */
 export interface LinkEvents {
@@ -98,19 +99,26 @@ export class Links implements NetworkHandler {
   readonly #discovery: Discovery
   /** The cluster that this node is to join; empty: any. */
   readonly #cluster: string
+  readonly #observer: boolean
+  readonly #hasSecret: boolean
   #sightings: Sightings
+  /** Of observers: there may be many, so they are not kept, and do not make those of members go. */
+  readonly #observerSightings = new Sightings(new Map(), () => {})
   #address: Address | null
   /** The addresses that are kept in mind, as text. */
   #kept = ''
 
   constructor (
-    network: Network, { address, cluster, discovery }: Pick<Settings, 'address' | 'cluster' | 'discovery'>, env: Environment,
+    network: Network, { address, cluster, discovery, role, secret }: Pick<Settings, 'address' | 'cluster' | 'discovery' | 'role' | 'secret'>, env: Environment,
     resolver: Resolver, owner: LinkOwner, events: LinkEvents, trace: Trace | null = null
   ) {
     this.#network = network
     this.#env = env
     this.#trace = trace
-    this.#address = address
+    this.#hasSecret = secret !== null
+    this.#observer = role === 'observer'
+    // Nobody need dial an observer.
+    this.#address = this.#observer ? null : address
     this.#cluster = cluster
     this.#owner = owner
     this.#events = events
@@ -192,24 +200,26 @@ export class Links implements NetworkHandler {
 
   identify (): Identity {
     const { id, start, history, name, cluster } = this.#owner
-    return { id, start, history, cluster, address: this.#address, name }
+    return { id, start, history, cluster, address: this.#address, name, observer: this.#observer }
   }
 
   judge (peer: Identity): ErrorCode | null {
-    if (this.#sightings.isStale(peer)) return codes.staleIdentity
+    const sightings = peer.observer ? this.#observerSightings : this.#sightings
+    if (sightings.isStale(peer)) return codes.staleIdentity
     const isOther = (cluster: string): boolean => cluster !== '' && peer.cluster !== '' && peer.cluster !== cluster
     if (isOther(this.#owner.cluster) || isOther(this.#cluster)) return codes.clusterMismatch
     // Whoever is no member may have to do with the cluster all the same, but shall not take a member's place.
-    const isFull = this.#links.size >= SESSIONS_MAX && !this.#links.has(peer.id)
-    if (isFull && this.#owner.known?.members.includes(peer.id) !== true) return codes.queueFull
-    this.#sightings.note(peer)
+    const others = [...this.#links.values()].filter(({ session }) => session.peer.observer === peer.observer && session.peer.id !== peer.id).length
+    if (others >= (peer.observer ? OBSERVERS_MAX : SESSIONS_MAX) && this.#owner.known?.members.includes(peer.id) !== true) return codes.queueFull
+    sightings.note(peer)
     return null
   }
 
-  onRefused (peer: Identity, code: ErrorCode): void {
+  onRefused (peer: Identity, code: ErrorCode, address: Address | null): void {
     debug('refused by %s: %s', peer.id.slice(0, 8), code)
-    // A stranger may say anything: only members have seen this node before.
-    if (this.#owner.known?.members.includes(peer.id) === true) this.#events.onRefused(code)
+    // A stranger may say anything: members have seen this node before. A node on an old disk may know none of those that are members by now.
+    const isKnown = this.#owner.known?.members.includes(peer.id) === true || (address !== null && this.#book.isConfigured(address))
+    if (isKnown || this.#hasSecret) this.#events.onRefused(code)
   }
 
   onSession (session: Session): void {
@@ -225,8 +235,16 @@ export class Links implements NetworkHandler {
     this.#book.onConnected(session.peer.id, session.peer.address)
     this.#keepAddresses()
     this.#tellConnect(link)
-    this.#events.onInput({ type: 'up', peer: session.peer.id, start: session.peer.start })
-    this.#gossip()
+    this.#events.onInput({ type: 'up', peer: session.peer.id, start: session.peer.start, observer: session.peer.observer })
+    // That an observer is there is no news to the others.
+    this.#gossip(session.peer.observer ? [link] : this.#links.values())
+  }
+
+  /** Only members, and observers that write, send anything large. A member that was just removed may have something under way. */
+  frameBytesMaxOf ({ id, observer }: Identity): number {
+    const { known } = this.#owner
+    const isStranger = known !== null && !observer && !known.members.includes(id) && !known.before.includes(id)
+    return (isStranger ? fixedLimits.strangerFrameBytes : fixedLimits.frameBytes).value
   }
 
   onFrame (session: Session, body: Uint8Array): void {
@@ -265,7 +283,7 @@ export class Links implements NetworkHandler {
   }
 
   onDialledAs (address: Address): void {
-    if (this.#address !== null) return
+    if (this.#address !== null || this.#observer) return
     this.#address = address
     this.#gossip()
   }
@@ -343,10 +361,10 @@ export class Links implements NetworkHandler {
   }
 
   /** Tells everybody where everybody is. */
-  #gossip (): void {
+  #gossip (links: Iterable<Link> = this.#links.values()): void {
     const addresses = distinct([this.#address, ...this.sessions.map(session => session.peer.address ?? session.address)])
     if (addresses.length === 0) return
-    for (const { outbox } of this.#links.values()) outbox.push({ type: 'addresses', addresses })
+    for (const { outbox } of links) outbox.push({ type: 'addresses', addresses })
     this.#events.onOutput()
   }
 

@@ -24,7 +24,6 @@ import { systemResolver } from './net/resolver.ts'
 import type { NodeEvents } from './node-events.ts'
 import type { Settings } from './options.ts'
 import type { WriteOutcome } from './outcomes.ts'
-import { Outcomes } from './outcomes.ts'
 import { Applier, reapply } from './store/apply.ts'
 import { readChunk, restore, verificationDigest } from './store/copy.ts'
 import type { ByteRange } from './store/gate.ts'
@@ -37,12 +36,12 @@ import { LogWriter } from './store/log-writer.ts'
 import { NoteWriter } from './store/note-writer.ts'
 import { intactBatch, recover, staleBatch, startBatch } from './store/recovery.ts'
 import type { Store } from './store/store.ts'
-import { Reads } from './reads.ts'
 import { seed } from './seeding.ts'
 import { staleIdentityError } from './sightings.ts'
 import type { Trace } from './trace.ts'
 import type { DiskPace } from './tracer.ts'
 import { Tracer } from './tracer.ts'
+import { Waiters } from './waiters.ts'
 import { damageError, neglectError, storeError } from './store-error.ts'
 import { WireError } from './wire/bytes.ts'
 import { toHex } from './wire/hex.ts'
@@ -102,8 +101,7 @@ export class Node implements LinkOwner {
   readonly #notes: NoteWriter
   readonly #tracer: Tracer
   readonly #callers = new Callers(error => { this.#tracer.onRejected(error) })
-  readonly #reads: Reads
-  readonly #outcomes: Outcomes
+  readonly #waiters: Waiters
   #drained: Array<() => void> = []
   #abandoned = false
   #wasReady = false
@@ -122,8 +120,7 @@ export class Node implements LinkOwner {
     this.#env = env
     this.#events = events
     this.#tracer = new Tracer(trace)
-    this.#reads = new Reads(env, settings.readTimeoutMs, () => this.#core)
-    this.#outcomes = new Outcomes(env, settings.readTimeoutMs, () => this.#core, input => { this.#input(input) })
+    this.#waiters = new Waiters(env, settings.readTimeoutMs, () => this.#core, input => { this.#input(input) })
     this.#notes = new NoteWriter(store, error => { this.#fail(storeError('A note on other nodes could not be written to the store', error)) })
     this.#links = new Links(network, settings, env, resolver, this, {
       ...events,
@@ -158,8 +155,9 @@ export class Node implements LinkOwner {
     if (this.#stopping) return
     if (stale) throw staleIdentityError()
     const isMember = identity !== null && recovered.view?.members.includes(identity.id) === true
-    if (isMember && recovered.view?.witnesses.includes(identity.id) !== this.isWitness) throw reachedError('role', this.isWitness)
-    if (this.isWitness && recovered.data !== '') throw reachedError('hasData', true)
+    const { role } = this.#settings
+    if (isMember && (recovered.view?.witnesses.includes(identity.id) === true ? 'witness' : 'member') !== role) throw reachedError('role', role)
+    if (this.isWitness && recovered.data !== '') throw reachedError('hasData', role)
 
     this.#id = identity?.id ?? toHex(this.#env.randomBytes(16))
     this.#start = (identity?.start ?? 0) + 1
@@ -245,8 +243,7 @@ export class Node implements LinkOwner {
     this.#timer = null
     this.#links.stop()
 
-    this.#reads.rejectAll(() => this.#failure ?? closedError())
-    this.#outcomes.rejectAll(this.#failure ?? closedError())
+    this.#waiters.rejectAll(() => this.#failure ?? closedError())
     this.changes.rejectAll(this.#failure ?? closedError())
     await this.#network.close()
     await this.#writer?.stop()
@@ -299,7 +296,7 @@ export class Node implements LinkOwner {
   /** Writes called here that are not settled. */
   get waiting (): number { return this.#callers.size }
   get waitingBytes (): number { return this.#callers.bytes }
-  get waitingReads (): number { return this.#reads.size }
+  get waitingReads (): number { return this.#waiters.reads.size }
   get settled (): Callers['settled'] { return this.#callers.settled }
   get disk (): DiskPace { return this.#tracer.disk(this.#env.now()) }
   /** Where the log is; null until that is known. */
@@ -320,6 +317,7 @@ export class Node implements LinkOwner {
   }
 
   get isWitness (): boolean { return this.#settings.role === 'witness' }
+  get isObserver (): boolean { return this.#settings.role === 'observer' }
 
   write (body: Uint8Array, key: string): Promise<void> {
     return this.#submit({ body, operations: decodeOperations(body), kind: 'write', key }, false)
@@ -330,9 +328,18 @@ export class Node implements LinkOwner {
     // Skips, too, which touch no key.
     await this.#waitFor(core => core.end)
     if (this.#failure !== null || this.#stopped) throw this.#failure ?? closedError()
-    const outcome = this.#outcomes.ask(origin, number)
+    const outcome = this.#waiters.outcomes.ask(origin, number)
     this.#armTimer()
     return await outcome
+  }
+
+  /** Whatever was acknowledged anywhere before the call, a read that begins afterwards sees. */
+  sync (): Promise<void> {
+    if (!this.isObserver) return this.waitForRange({}) ?? Promise.resolve()
+    if (this.#failure !== null || this.#stopping) return Promise.reject(this.#failure ?? closedError())
+    const synced = this.#waiters.syncs.wait()
+    this.#armTimer()
+    return synced
   }
 
   waitForKeys (keys: readonly Uint8Array[]): Promise<void> | null {
@@ -429,7 +436,7 @@ export class Node implements LinkOwner {
         if (!this.changes.onRemoved()) this.#fail(removedError())
         break
       case 'refused':
-        this.#fail(reachedError(effect.why, this.isWitness))
+        this.#fail(reachedError(effect.why, this.#settings.role))
         break
       default:
         effect satisfies never
@@ -463,8 +470,7 @@ export class Node implements LinkOwner {
     const core = this.#core
     if (core === null) return
 
-    this.#reads.onChange()
-    this.#outcomes.onChange()
+    this.#waiters.onChange()
     if (core.intact && !this.#markedIntact && this.#settings.durability === 'disk') {
       this.#markedIntact = true
       this.#applyIntact()
@@ -506,7 +512,7 @@ export class Node implements LinkOwner {
     if ((this.#timer !== null && (rests || !this.#ticksSlowly)) || this.#failure !== null || this.#stopped) return
     // What it may decide by itself, it may have to wait for.
     const isAlone = this.#links.sessions.length === 0 && (!this.ready || (this.lease === 'free' && this.#core?.applied === this.#core?.end))
-    if (isAlone && this.#callers.size + this.#reads.size + this.#outcomes.size === 0) return
+    if (isAlone && this.#callers.size + this.#waiters.size === 0) return
     this.#timer?.cancel()
     this.#ticksSlowly = rests
     const delayMs = rests ? Math.max(TICK_MS, Math.min(REST_TICK_MS, this.#settings.failureTimeoutMs / 4)) : TICK_MS
@@ -515,8 +521,7 @@ export class Node implements LinkOwner {
       this.#timer = null
       const now = this.#env.now()
       this.#tracer.onTick(this.lease, now, now - dueAt)
-      this.#reads.onTick(now, this.waitingFor)
-      this.#outcomes.onTick(now)
+      this.#waiters.onTick(now, this.waitingFor)
       if (this.#core !== null) this.#input({ type: 'tick' })
       this.#armTimer()
     }, delayMs)
@@ -524,7 +529,7 @@ export class Node implements LinkOwner {
 
   /** All that this node has to do is to tell the others that it is there. */
   get #rests (): boolean {
-    return this.ready && this.#isAtRest && this.#reads.size + this.#outcomes.size === 0 && this.#core?.progress === null
+    return this.ready && this.#isAtRest && this.#waiters.size === 0 && this.#core?.progress === null
   }
 
   /** What keeps this node from being ready, for people. */
@@ -575,8 +580,8 @@ export class Node implements LinkOwner {
     if (this.#failure !== null) return Promise.reject(this.#failure)
     if (this.isWitness) return Promise.reject(witnessError())
     if (this.#stopping && !this.readable) return Promise.reject(closedError())
-    if (this.#reads.size >= this.#settings.queueMax) return Promise.reject(new ReplicatorError(codes.queueFull, `The queue of this node is full: ${this.#reads.size} reads are waiting already. Wait for earlier reads before making more (queueMax)`))
-    const wait = this.#reads.wait(positionOf)
+    if (this.#waiters.reads.size >= this.#settings.queueMax) return Promise.reject(new ReplicatorError(codes.queueFull, `The queue of this node is full: ${this.#waiters.reads.size} reads are waiting already. Wait for earlier reads before making more (queueMax)`))
+    const wait = this.#waiters.reads.wait(positionOf)
     this.#armTimer()
     return wait
   }

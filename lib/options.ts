@@ -79,8 +79,9 @@ export interface ReplicatorOptions {
   /**
    * `'member'` (default): holds a full copy of the data. `'witness'`: votes on who takes part, and holds no data: with two members and a
    * witness, any one of the three may fail. Its database is for a few records of its own, and can be neither read nor written.
+   * `'observer'`: no member, however many there are: holds a copy that follows the cluster's, answers reads from it, and passes writes on.
    */
-  role?: 'member' | 'witness' | undefined
+  role?: 'member' | 'witness' | 'observer' | undefined
   /** The id of the cluster that this node joins, as `stats().cluster` tells it. It founds none, and joins no other. Default: any. */
   cluster?: string | undefined
   /**
@@ -129,7 +130,7 @@ export interface Settings {
   readonly log: 'files' | 'store'
   readonly traceMax: number
   readonly name: string
-  readonly role: 'member' | 'witness'
+  readonly role: 'member' | 'witness' | 'observer'
   /** Empty: any. */
   readonly cluster: string
   /** 0: not said. */
@@ -174,7 +175,10 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
   oneOf('reads', reads, ['consistent', 'local'])
   oneOf('log', log, ['files', 'store'])
   if (typeof name !== 'string' || name.length > fixedLimits.nameChars.value) throw new TypeError(`The option 'name' must be a string of at most ${fixedLimits.nameChars.value} characters`)
-  oneOf('role', role, ['member', 'witness'])
+  oneOf('role', role, ['member', 'witness', 'observer'])
+  for (const option of role === 'observer' ? ['minConsensus', 'founders', 'replaces'] as const : []) {
+    if (options[option] !== undefined) throw new TypeError(`The option '${option}' is for members, and an observer is none`)
+  }
   oneOf('coordinator', coordinator, ['auto', 'fixed'])
   if (typeof cluster !== 'string' || !/^([0-9a-f]{32})?$/.test(cluster)) throw new TypeError("The option 'cluster' must be 32 hex digits, as stats().cluster gives them")
   if (typeof overwrite !== 'boolean') throw new TypeError("The option 'overwrite' must be a boolean")
@@ -194,8 +198,8 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
     peers,
     discovery,
     // How many nodes are behind a name, nobody can tell: those that found a cluster have to know it.
-    mayFound: cluster === '' && (discovery.length === 0 || founders > 0),
-    minConsensus,
+    mayFound: role !== 'observer' && cluster === '' && (discovery.length === 0 || founders > 0),
+    minConsensus: role === 'observer' ? 0 : minConsensus,
     consistency,
     failAfter: options.failAfter === Infinity ? Infinity : number('failAfter'),
     transport: transport ?? null,

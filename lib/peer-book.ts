@@ -95,6 +95,10 @@ export class PeerBook {
     }
   }
 
+  isConfigured (address: Address): boolean {
+    return [...this.#entries.values()].some(entry => entry.configured && sameAddress(entry.address, address))
+  }
+
   addressOf (id: string): Address | null {
     for (const entry of this.#entries.values()) if (entry.id === id) return entry.address
     return null

@@ -163,7 +163,7 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
   addPeer (peer: Address): void {
     const address = readAddress(peer, '')
     if (this.#closedForGood) throw closedError()
-    if (this.#settings.minConsensus === 0 && this.#settings.consistency === null) throw eventualError()
+    if (this.#settings.role !== 'observer' && this.#settings.minConsensus === 0 && this.#settings.consistency === null) throw eventualError()
     this.#node.addPeer(address)
     this.#addedPeers.push(address)
   }
@@ -177,7 +177,8 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
     const { force = false } = options
     if (typeof force !== 'boolean') throw new TypeError("The option 'force' must be a boolean")
     if (this.#closedForGood) throw closedError()
-    await this.#node.changes.leave(force)
+    // An observer belongs to nothing that it could leave.
+    if (!this.#node.isObserver) await this.#node.changes.leave(force)
     await this.close()
   }
 
@@ -234,6 +235,17 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
     return await this.#node.outcome(name.origin, name.number)
   }
 
+  /**
+   * Resolves when this node has everything that was acknowledged anywhere before the call. On an observer, reads that begin afterwards see all
+   * that; before, they see some earlier state, with the observer's own writes. On a member, all consistent reads do, so there it is not needed. Rejects like
+   * a consistent read.
+   */
+  async sync (): Promise<void> {
+    if (this.#closedForGood) throw closedError()
+    await this.#level.open({ passive: true })
+    await this.#node.sync()
+  }
+
   /** A digest of this replica, which sees every write that was acknowledged anywhere before the call. Reads all of it. */
   async digest (): Promise<ReplicaDigest> {
     await this.#level.open({ passive: true })
@@ -254,7 +266,7 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
 
   /** After that, reads that begin in the same turn are consistent; as far as this replicator gives that at all. */
   async #consistent (): Promise<void> {
-    if (!this.#readsLocally) await this.#node.waitForRange({})
+    if (!this.#readsLocally) await this.#node.sync()
   }
 
   /**

@@ -17,6 +17,8 @@ export interface PeerStats {
   name: string
   address: Address | null
   connected: boolean
+  /** It is no member, and follows the log. */
+  observer: boolean
   /** A member that holds every write, by the newest view known here. */
   live: boolean
   /** Why it is not live, for people; empty if it is, or if it is not a member. */
@@ -39,7 +41,7 @@ export interface ReplicatorStats {
   /** 32 hex digits; empty until the store has been read. */
   id: string
   name: string
-  role: 'member' | 'witness'
+  role: 'member' | 'witness' | 'observer'
   /** Of this package. */
   version: string
   /** The newest version of the protocol that it speaks. */
@@ -127,6 +129,7 @@ export function statsOf (node: Node, { status, statusSince, lastError }: Pick<Re
     name: session.peer.name,
     address: session.peer.address ?? session.address,
     connected: true,
+    observer: session.peer.observer,
     outbound: session.outbound,
     since,
     heardMs,
@@ -138,7 +141,7 @@ export function statsOf (node: Node, { status, statusSince, lastError }: Pick<Re
   const missing = (known?.members ?? [])
     .filter(id => id !== node.id && !connected.some(peer => peer.id === id))
     .map((id): PeerStats => ({
-      id, name: nameOf(id), address: null, connected: false, outbound: false, since: null, heardMs: null, bytesIn: 0, bytesOut: 0, ...standing(id)
+      id, name: nameOf(id), address: null, connected: false, observer: false, outbound: false, since: null, heardMs: null, bytesIn: 0, bytesOut: 0, ...standing(id)
     }))
 
   return {

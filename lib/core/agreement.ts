@@ -109,6 +109,8 @@ export class Agreement {
 
   get connected (): MemberId[] { return this.#peers.connected }
 
+  isObserver (peer: MemberId): boolean { return this.#peers.isObserver(peer) }
+
   /** Who is connected, and will be a member once it has all data. */
   get joiners (): MemberId[] {
     return this.#peers.statuses.filter(([, { joining }]) => joining?.witness === false).map(([id]) => id)
@@ -161,13 +163,16 @@ export class Agreement {
     }
   }
 
-  onUp (peer: MemberId, start: number): void {
-    this.#peers.onUp(peer, start, this.#host.now)
+  onUp (peer: MemberId, start: number, observer = false): void {
+    this.#peers.onUp(peer, start, this.#host.now, observer)
+    // What observers come and go is no news to the others.
+    if (observer) return this.#host.send(peer, this.status)
     this.#membership.onUp(peer, this.#host.now)
     this.announce()
   }
 
   onDown (peer: MemberId): void {
+    if (this.#peers.isObserver(peer)) return this.#peers.forget(peer)
     this.#peers.onDown(peer)
     this.#membership.forget(peer)
     if (this.#host.known?.members.includes(peer) === false) this.#peers.forget(peer)
@@ -219,7 +224,7 @@ export class Agreement {
   /** This node's status has changed. */
   announce (): void {
     const { status } = this
-    for (const peer of this.connected) this.#host.send(peer, status)
+    for (const peer of [...this.connected, ...this.#peers.observers]) this.#host.send(peer, status)
     this.evaluate()
   }
 

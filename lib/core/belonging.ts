@@ -92,7 +92,7 @@ export class Belonging {
   }
 
   get joining (): Joining | null {
-    if (this.known === null || this.known.members.includes(this.#host.self) || this.removed) return null
+    if (this.known === null || this.known.members.includes(this.#host.self) || this.removed || this.#config.observer) return null
     const { name, witness, replaces } = this.#config
     return { name, witness, replaces }
   }
@@ -156,10 +156,10 @@ export class Belonging {
 
   #check (before: View | null, view: View): void {
     const { self, complete, applied, base } = this.#host
-    const { witness } = this.#config
+    const { witness, observer } = this.#config
     if (view.members.includes(self)) {
-      if (view.witnesses.includes(self) !== witness) this.#host.emit({ type: 'refused', why: 'role' })
-    } else if (this.view !== null || before?.members.includes(self) === true) {
+      if (view.witnesses.includes(self) !== witness || observer) this.#host.emit({ type: 'refused', why: 'role' })
+    } else if (this.view?.members.includes(self) === true || before?.members.includes(self) === true) {
       this.removed = true
     } else if (!witness && complete && applied === 0 && base.position === 0 && !(this.vow.to !== '' && this.vow.cluster === view.cluster)) {
       // Whoever has promised to join has its copy already, also one of nothing.

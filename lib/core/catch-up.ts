@@ -68,6 +68,7 @@ export class CatchUp {
   readonly #patienceMs: number
   /** Nothing more is fetched while so much waits to be applied. */
   readonly #tailBytesMax: number
+  readonly #follows: boolean
   #source: MemberId | null = null
   #waiting: 'fetch' | 'copy' | 'verify' | 'digest' | 'disk' | null = null
   #askedAt = 0
@@ -80,8 +81,10 @@ export class CatchUp {
   #left = 0
   #verifying: Verification | null = null
 
-  constructor (host: CatchUpHost, patienceMs: number, tailBytesMax: number) {
+  /** `follows`: there is always more to come. */
+  constructor (host: CatchUpHost, patienceMs: number, tailBytesMax: number, follows = false) {
     this.#host = host
+    this.#follows = follows
     this.#patienceMs = patienceMs
     this.#tailBytesMax = tailBytesMax
   }
@@ -179,6 +182,8 @@ export class CatchUp {
     this.#fetchNext = groups.length > 0 && tail.end.position < committed
     // While the data are compared, or the source has nothing new, there is nothing else to do, and the next tick is soon enough.
     const { copy } = this.#host
+    // An observer asks at once: whoever is asked answers when there is more.
+    if (this.#follows && copy === null && groups.length === 0) this.go()
     if (copy !== null && this.#verifying === null && (groups.length > 0 || this.#host.committed >= copy.high)) this.go()
   }
 

@@ -18,6 +18,8 @@ export interface CoreConfig extends CoordinatorLimits, SubmissionLimits {
   readonly name: string
   /** It only votes. */
   readonly witness: boolean
+  /** It follows the log, and is never a member. */
+  readonly observer: boolean
   /** It may found a cluster, with at least so many nodes. */
   readonly mayFound: boolean
   readonly founders: number

@@ -32,6 +32,8 @@ export interface CoordinatorHost extends Host {
   readonly tail: LogTail
   /** There is a session with this node; with `start`: with that start of it. */
   isUp (node: MemberId, start?: number): boolean
+  /** It is connected, and no member. */
+  isObserver (node: MemberId): boolean
   /** Appends a group that this coordinator has made. */
   append (group: Group, then: () => void): void
   /** All live members of this view have everything up to here. */
@@ -306,6 +308,7 @@ export class Coordinator {
   /** This start of that node is not live, and whatever it submits again goes by the log. */
   #isOver ({ node, start }: OriginRow): boolean {
     if (node === this.#host.self) return start !== this.#host.start
+    if (this.#host.isObserver(node)) return !this.#host.isUp(node, start)
     return !isLive(this.view, node) || (this.#host.isUp(node) && !this.#host.isUp(node, start))
   }
 

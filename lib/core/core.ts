@@ -4,6 +4,11 @@ import type { AgreementHost } from './agreement.ts'
 import { Application } from './application.ts'
 import { CatchUp, sourcesIn } from './catch-up.ts'
 import type { CatchUpHost, Progress } from './catch-up.ts'
+import { Copying } from './copying.ts'
+import { Observing } from './observing.ts'
+import type { ObservingHost } from './observing.ts'
+import { ReadIndexes } from './read-index.ts'
+import type { ReadIndexHost } from './read-index.ts'
 import { Belonging } from './belonging.ts'
 import type { CoreConfig, Recovered } from './config.ts'
 import { Coordinator } from './coordinator.ts'
@@ -13,13 +18,12 @@ import type { CopyState, Effect, Input, Persist } from './effects.ts'
 import type { Entry, Group, LogName, MemberId } from './entry.ts'
 import { Heartbeats } from './heartbeats.ts'
 import type { HeartbeatHost, LeaseState } from './heartbeats.ts'
-import type { KeyRow } from './idempotency.ts'
 import { longer } from './leases.ts'
 import { Log } from './log.ts'
 import type { LogHost } from './log.ts'
 import type { LogTail } from './log-tail.ts'
 import type { Denial, Founding, Joining, Message, PromiseMessage, Removal } from './messages.ts'
-import type { OriginRow, OriginTable } from './origins.ts'
+import type { OriginTable } from './origins.ts'
 import { Pace } from './pace.ts'
 import type { ParticipantHost } from './participant.ts'
 import { Participant } from './participant.ts'
@@ -34,8 +38,10 @@ import { holders, isLive } from './view.ts'
 
 /** What only members may say. From anybody else it is late, or early, and means nothing. */
 const membersOnly: ReadonlySet<Message['type']> = new Set(['follow', 'ack', 'open', 'submit', 'withdraw'])
+/** All that observers may say: they take no part in what is agreed on. */
+const observersMay: ReadonlySet<Message['type']> = new Set(['status', 'open', 'submit', 'withdraw', 'fetch', 'copy', 'verify', 'readIndex'])
 
-type Hosts = AgreementHost & CatchUpHost & CoordinatorHost & HeartbeatHost & LogHost & ParticipantHost & SourceHost
+type Hosts = AgreementHost & CatchUpHost & CoordinatorHost & HeartbeatHost & LogHost & ObservingHost & ParticipantHost & ReadIndexHost & SourceHost
 
 /** The replication core of one node: a state machine from inputs to effects, without I/O, clock or randomness. */
 export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantHost, 'append'> {
@@ -51,7 +57,11 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   readonly #log: Log
   readonly #durability = new Durability(effect => { this.emit(effect) })
   readonly #source: Source
+  readonly #readIndexes = new ReadIndexes(this)
   readonly #catchUp: CatchUp
+  readonly copying: Copying
+  /** Null unless this node is an observer. */
+  readonly #observing: Observing | null
   #effects: Effect[] = []
   /** Messages to this very node. */
   #loop: Message[] = []
@@ -66,8 +76,6 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   #wasFit = true
   /** Everything that this log ever held is in it. */
   #intact: boolean
-  #copy: CopyState | null
-  #restoring = false
   /** Everything up to here was committed in a view with as many members as the callers of this node ask for. */
   #assured = 0
   /** In this epoch, the coordinator does not get on. */
@@ -87,7 +95,6 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.#wall = wall
     this.#pace = new Pace(config.failureTimeoutMs)
     this.#intact = recovered.intact
-    this.#copy = recovered.copy
     this.#belonging = new Belonging(this, config, recovered, unresolved)
     this.#application = new Application(config.originsMax, config.keysMax, config.applyBytesMax, { position: recovered.applied, seeded: recovered.seeded, rows: recovered.rows, keys: recovered.keys })
 
@@ -96,7 +103,9 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.submissions = new Submissions(this, config)
     this.#heartbeats = new Heartbeats(this, config.failureTimeoutMs)
     this.#source = new Source(this)
-    this.#catchUp = new CatchUp(this, 2 * this.#pace.stallMs, config.tailBytesMax)
+    this.#catchUp = new CatchUp(this, 2 * this.#pace.stallMs, config.tailBytesMax, config.observer)
+    this.#observing = config.observer ? new Observing(this) : null
+    this.copying = new Copying(this, { belonging: this.#belonging, log: this.#log, application: this.#application, pace: this.#pace }, recovered.copy)
   }
 
   /** `now`: this node's monotonic clock; `wall`: its wall clock; both in milliseconds. */
@@ -153,17 +162,24 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   get end (): number { return this.#log.end }
   get logBytes (): number { return this.#log.bytes }
   get leads (): boolean { return this.#coordinator !== null }
-  get copy (): CopyState | null { return this.#copy }
+  get copy (): CopyState | null { return this.copying.state }
   get connected (): MemberId[] { return this.agreement.connected }
   /** The data are a state of the database, not half of a copy. */
-  get complete (): boolean { return this.#copy === null }
+  get complete (): boolean { return this.copy === null }
   /** A clean stop now would leave a log that holds everything it should. */
   get intact (): boolean { return this.#intact }
   /** How often a part of the log was cut off. */
   get cuts (): number { return this.#log.cuts }
-  get atRest (): boolean { return this.#application.atRest && !this.#restoring }
+  get atRest (): boolean { return this.#application.atRest && !this.copying.restoring }
   get backlogged (): boolean { return this.tail.bytes >= this.#config.tailBytesMax && this.committed > this.applied }
   get caughtUp (): boolean { return this.#catchUp.caughtUp }
+  /** The data are the cluster's. */
+  get hasCopy (): boolean { return this.known !== null && this.complete && !this.mustCopy && (this.known.seeder === null || this.seeded) }
+  get isCurrent (): boolean { return this.readable(this.#now, this.#wall) }
+  /** It is an observer. */
+  get observes (): boolean { return this.#observing !== null }
+  /** Of an observer, up to which number of `sync()`. */
+  get synced (): number { return this.#observing?.synced ?? 0 }
   get progress (): Progress | null { return this.#catchUp.progress }
   get accused (): boolean { return this.#accusedIn > 0 && this.known?.epoch === this.#accusedIn }
   get lost (): readonly MemberId[] { return this.#coordinator?.lost ?? [] }
@@ -207,7 +223,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   }
 
   isUp (node: MemberId, start?: number): boolean { return this.agreement.isUp(node, start) }
-
+  isObserver (peer: MemberId): boolean { return this.agreement.isObserver(peer) }
   appliedBy (member: MemberId): number { return this.#heartbeats.appliedBy([member]) }
 
   lease (now: number, wall: number): LeaseState {
@@ -216,12 +232,13 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   /** This node's data are at this moment those of the cluster: a prefix of the one order, of which nothing is missing. */
   readable (now: number, wall: number): boolean {
-    return !this.#stopped && isReadable(this, this.lease(now, wall))
+    return !this.#stopped && (this.#observing === null ? isReadable(this, this.lease(now, wall)) : this.hasCopy)
   }
 
   /** Readable, in a view with its coordinator, and with enough live members connected. */
   get ready (): boolean {
     if (this.#config.witness) return !this.#stopped && isWitnessing(this)
+    if (this.#observing !== null) return !this.#stopped && this.#observing.ready
     return isInView(this, this.#coordinator, this.#participant) && this.readable(this.#now, this.#wall)
   }
 
@@ -254,17 +271,15 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   }
 
   append (group: Group, then: () => void, view: View | null = null): void { this.#log.append(group, then, view) }
-
   cut (position: number): void { this.#log.cut(position) }
-
   onLogged (entry: Entry): void { this.submissions.onLogged(entry) }
-
   onCut (entry: Entry): void { this.submissions.onCut(entry) }
 
   /** `view`: in which all live members have everything up to here; null if not known. */
   commit (position: number, view: View | null): void {
     if (this.#log.commit(position)) this.#pace.onProgress()
-    if (view !== null && view.live.length > this.minConsensus) this.#assured = Math.max(this.#assured, position)
+    // All live members of some view had what an observer is given, as their callers ask for.
+    if (this.#observing !== null || (view !== null && view.live.length > this.minConsensus)) this.#assured = Math.max(this.#assured, position)
   }
 
   promise (vow: Vow, then: () => void): void {
@@ -330,39 +345,23 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     if (this.#participant === participant) this.submissions.connect(view.coordinator, view.epoch)
   }
 
-  reset (base: LogName, seeded: boolean, rows: ReadonlyArray<readonly [number, OriginRow]>, keys: ReadonlyArray<readonly [number, KeyRow]>): void {
-    this.#belonging.mustCopy = false
-    this.#log.reset(base)
-    this.#application.reset({ position: base.position, seeded, rows, keys })
-    this.#copy = { after: new Uint8Array(0), high: base.position }
-    const { table } = this.#application
-    const id = this.submissions.id === 0 ? table.find(this.self, this.start) ?? 0 : this.submissions.id
-    this.submissions.onCopied(id, table.get(id)?.highest ?? null)
-    this.persist({ reset: { base, seeded, rows, keys } }, () => { this.#catchUp.onRestored() })
+  onRestored (): void { this.#catchUp.onRestored() }
+
+  onCopied (): void {
+    this.#intact = true
+    this.#catchUp.onCopied()
   }
 
-  restore (effect: { after: Uint8Array, through: Uint8Array | null, entries: ReadonlyArray<readonly [Uint8Array, Uint8Array]>, copy: CopyState }): void {
-    this.#restoring = true
-    this.#pace.onBusy(this.#now)
-    this.#copy = effect.copy
-    this.emit({ type: 'restore', ...effect })
+  keepView (view: View): void {
+    this.#belonging.view = view
+    this.persist({ view })
   }
 
-  copied (): void {
-    const copy = this.#copy
-    this.persist({ copied: true }, () => {
-      // Another one may have begun before this was on disk.
-      if (this.#copy !== copy) return
-      this.#copy = null
-      this.#intact = true
-      this.#catchUp.onCopied()
-    })
-  }
-
+  reset (...begin: Parameters<Copying['begin']>): void { this.copying.begin(...begin) }
+  restore (effect: Parameters<Copying['restore']>[0]): void { this.copying.restore(effect) }
+  copied (): void { this.copying.end() }
   onCaughtUp (): void { this.agreement.announce() }
-
   onDiverged (position: number, peer: MemberId): void { this.emit({ type: 'diverged', position, peer }) }
-
   onConflict (why: string): void { this.emit({ type: 'conflict', why }) }
 
   // Inputs.
@@ -370,7 +369,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   #take (input: Input): void {
     switch (input.type) {
       case 'up':
-        this.agreement.onUp(input.peer, input.start)
+        this.agreement.onUp(input.peer, input.start, input.observer)
         this.#coordinator?.onUp(input.peer)
         break
       case 'down':
@@ -385,11 +384,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       case 'applied':
         this.#onApplied(input.through)
         break
-      case 'restored':
-        this.#restoring = false
-        this.#pace.onBusy(null)
-        this.#catchUp.onRestored()
-        break
+      case 'restored': this.copying.onRestored(); break
       case 'chunk': {
         const { type, to, ...chunk } = input
         this.#source.onChunk(to, chunk)
@@ -406,6 +401,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       case 'write':
         this.submissions.add(input.ticket, input.write, input.seed, input.deadline)
         break
+      case 'sync': this.#observing?.onSync(input.number); break
       case 'question': this.submissions.ask(input.origin, input.number); break
       case 'peers':
         this.#belonging.onPeers(input.required, input.unresolved)
@@ -439,7 +435,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
 
   #onMessage (from: MemberId, message: Message): void {
     this.agreement.onHeard(from)
-    if (membersOnly.has(message.type) && this.known?.members.includes(from) !== true) return
+    const isObserver = this.isObserver(from)
+    if (isObserver ? !observersMay.has(message.type) : membersOnly.has(message.type) && this.known?.members.includes(from) !== true) return
     const coordinator = 'epoch' in message && this.#coordinator?.view.epoch === message.epoch ? this.#coordinator : null
     const participant = 'epoch' in message && this.#participant?.view.epoch === message.epoch &&
       this.#participant.view.coordinator === from
@@ -447,7 +444,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       : null
 
     switch (message.type) {
-      case 'status': this.agreement.onStatus(from, message); break
+      case 'status': if (!isObserver) this.agreement.onStatus(from, message); break
       case 'propose': this.agreement.acceptor.onPropose(from, message); break
       case 'refuse': this.agreement.onRefuse(from, message.epoch); break
       case 'promise': this.agreement.onPromise(from, message); break
@@ -463,7 +460,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       case 'commit': participant?.onCommit(message.committed); break
       case 'open': if (from === this.self || this.agreement.isUp(from, message.start)) coordinator?.onOpen(from, message.start); break
       case 'submit':
-        if (coordinator !== null) this.#preference.onWrites(from, message.writes.length)
+        if (coordinator !== null && !isObserver) this.#preference.onWrites(from, message.writes.length)
         coordinator?.onSubmit(from, message)
         break
       case 'withdraw': coordinator?.onWithdraw(from, message.origin, message.number); break
@@ -477,6 +474,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       case 'verify': this.#source.onRequest(from, message); break
       case 'verifying': this.#catchUp.onVerifying(from, message.position); break
       case 'digest': this.#catchUp.onDigest(from, message); break
+      case 'readIndex': this.#readIndexes.onAsk(from, message.number); break
+      case 'index': this.#observing?.onIndex(from, message); break
       default: assert(message satisfies never, 'every message is known')
     }
   }
@@ -503,13 +502,14 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       this.submissions.disconnect()
     }
     this.#source.onDown(peer)
+    this.#readIndexes.onDown(peer)
     if (this.known?.members.includes(peer) === false) this.#heartbeats.forget(peer)
     this.#catchUp.onDown(peer)
     this.agreement.onDown(peer)
   }
 
   #onTick (): void {
-    this.#heartbeats.onTick()
+    if (this.#observing === null) this.#heartbeats.onTick()
     this.submissions.onTick(this.#now)
     this.#coordinator?.onTick()
     this.#preference.onTick(this.#now)
@@ -521,7 +521,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     // Until the founders' data are in the log, the seeder's own are the only ones: it never needs a copy.
     // A promise tells where the log begins.
     if (known === null || !this.complete || this.#belonging.isPromised || (known.seeder !== null && !this.seeded)) return
-    this.#log.truncate(this.#heartbeats.appliedBy([...holders(known), ...this.agreement.joiners]), this.#heartbeats.appliedBy([this.self, ...known.live.map(({ id }) => id)]))
+    const [all, live] = this.#observing === null ? [[...holders(known), ...this.agreement.joiners], [this.self, ...known.live.map(({ id }) => id)]] : [[this.self], [this.self]]
+    this.#log.truncate(this.#heartbeats.appliedBy(all), this.#heartbeats.appliedBy(live))
   }
 
   #onPersisted (id: number, applied: number): void {
@@ -571,7 +572,9 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     if (this.#belonging.removed && this.agreement.isInstalled) this.#belonging.tellRemoved()
     if (this.#belonging.isBehind && this.#coordinator === null && this.#participant === null) { if (this.#catchUp.idle) this.#catchUp.go() } else this.#catchUp.stop()
     this.#source.serve()
+    this.#readIndexes.answer()
     this.#applyNext()
+    this.#observing?.refresh()
     this.submissions.onAssured(Math.min(this.#assured, this.applied))
     this.#pace.onPending(this.end > this.committed, this.#now)
     if (!this.#intact) this.#intact = this.#coordinator?.complete ?? this.#participant?.caughtUp ?? false

@@ -82,8 +82,8 @@ export type Effect =
   | { readonly type: 'conflict', readonly why: string }
 
 export type Input =
-  /** A session is up. Its peer's messages follow in order, until `down`. */
-  | { readonly type: 'up', readonly peer: MemberId, readonly start: number }
+  /** A session is up. Its peer's messages follow in order, until `down`. `observer`: that is all that the peer is. */
+  | { readonly type: 'up', readonly peer: MemberId, readonly start: number, readonly observer?: boolean }
   | { readonly type: 'down', readonly peer: MemberId }
   | { readonly type: 'message', readonly from: MemberId, readonly message: Message }
   /** All persists up to this id are durable. `applied`: what had been applied when the last synced write began is on stable storage, too. */
@@ -96,6 +96,8 @@ export type Input =
   | { readonly type: 'loaded', readonly to: MemberId, readonly from: number, readonly groups: readonly Group[] }
   /** A write is called here. `ticket` comes back in its settlement. */
   | { readonly type: 'write', readonly ticket: number, readonly write: SubmittedWrite, readonly seed: boolean, readonly deadline: number }
+  /** Somebody who calls `sync()` on an observer waits until `synced` is so much. Numbers rise. */
+  | { readonly type: 'sync', readonly number: number }
   /** Somebody asks what became of this write: if its origin cannot submit it any more, it never shall be. */
   | { readonly type: 'question', readonly origin: number, readonly number: number }
   /** What is known of the configured peers. */

@@ -195,6 +195,10 @@ export type Message =
   | { readonly type: 'verifying', readonly position: number }
   /** Empty: this store cannot give one. */
   | { readonly type: 'digest', readonly position: number, readonly digest: string }
+  /** An observer asks for a position by which everything is that was acknowledged anywhere before. */
+  | { readonly type: 'readIndex', readonly number: number }
+  /** The answer: that position is committed. */
+  | { readonly type: 'index', readonly number: number, readonly position: number }
 
 /** A user's write; one of the data that a founder brought along; the mark that ends those. The numbers are those of the wire. */
 export const submissionKinds = { write: 0, seeded: 1, seed: 2 } as const

@@ -4,6 +4,7 @@ import type { StatusMessage } from './messages.ts'
 interface Peer {
   start: number
   up: boolean
+  readonly observer: boolean
   status: StatusMessage | null
   /** When something was last heard of it, by this node's clock. */
   heard: number
@@ -21,12 +22,21 @@ export class Peers {
     this.#since = now
   }
 
+  /** Without observers, of whom there may be many, and nothing depends on any. */
   get connected (): MemberId[] {
-    return [...this.#peers].filter(([, { up }]) => up).map(([id]) => id).sort()
+    return [...this.#peers].filter(([, { up, observer }]) => up && !observer).map(([id]) => id).sort()
   }
 
-  onUp (id: MemberId, start: number, now: number): void {
-    this.#peers.set(id, { start, up: true, status: null, heard: now })
+  get observers (): MemberId[] {
+    return [...this.#peers].filter(([, { observer }]) => observer).map(([id]) => id)
+  }
+
+  isObserver (id: MemberId): boolean {
+    return this.#peers.get(id)?.observer === true
+  }
+
+  onUp (id: MemberId, start: number, now: number, observer = false): void {
+    this.#peers.set(id, { start, up: true, observer, status: null, heard: now })
   }
 
   onDown (id: MemberId): void {

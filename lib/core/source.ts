@@ -8,8 +8,11 @@ import type { OriginRow } from './origins.ts'
 
 export const FETCH_BYTES = 1024 * 1024
 export const FETCH_GROUPS = 4096
+/** An observer that has all of the log waits so long for more. An empty answer tells it that this node is there. */
+const PARK_MS = 1000
 
 export interface SourceHost extends Host {
+  readonly now: number
   readonly tail: LogTail
   /** Where the log was truncated. */
   readonly base: LogName
@@ -25,6 +28,7 @@ export interface SourceHost extends Host {
   readonly complete: boolean
   /** The data hold nothing that did not come by the log, or was there from the beginning on all members. */
   readonly settledData: boolean
+  isObserver (peer: MemberId): boolean
 }
 
 /** What a peer has asked for, and waits for the end of an apply. One request for each peer: it has no more under way. */
@@ -38,6 +42,8 @@ export class Source {
   readonly #host: SourceHost
   readonly #fetching = new Map<MemberId, { readonly from: number, readonly common: number }>()
   readonly #waiting = new Map<MemberId, Request>()
+  /** Observers that have all that was committed then, since when. */
+  readonly #parked = new Map<MemberId, { readonly request: Message & { type: 'fetch' }, readonly committed: number, readonly since: number }>()
   /** The requests whose chunks are being read, one for each peer; false once its session is lost. */
   readonly #reading = new Map<MemberId, { readonly applied: number, isWanted: boolean }>()
   #digesting: { readonly peers: Set<MemberId>, readonly position: number } | null = null
@@ -49,16 +55,19 @@ export class Source {
   onDown (peer: MemberId): void {
     this.#fetching.delete(peer)
     this.#waiting.delete(peer)
+    this.#parked.delete(peer)
     this.#digesting?.peers.delete(peer)
     const reading = this.#reading.get(peer)
     if (reading !== undefined) reading.isWanted = false
   }
 
-  onFetch (peer: MemberId, { outline }: Message & { type: 'fetch' }): void {
-    const { tail, base, committed, complete } = this.#host
+  onFetch (peer: MemberId, request: Message & { type: 'fetch' }, mayPark = true): void {
+    const { tail, base, committed, complete, now } = this.#host
     if (!complete || this.#fetching.has(peer)) return
-    const common = tail.common(outline)
-    if (common < base.position) {
+    const common = tail.common(request.outline)
+    if (mayPark && common >= committed && this.#host.isObserver(peer)) {
+      this.#parked.set(peer, { request, committed, since: now })
+    } else if (common < base.position) {
       this.#host.send(peer, { type: 'fetched', common, committed, truncated: true, groups: [] })
     } else if (common >= tail.base || common >= committed) {
       this.#fetched(peer, common, tail.after(common))
@@ -86,6 +95,7 @@ export class Source {
 
   /** Serves those who waited, if it is possible now. Called before each apply. */
   serve (): void {
+    this.#unpark()
     for (const [peer, request] of this.#waiting) {
       if (!this.#host.atRest || this.#host.applied < request.applied || this.#reading.has(peer)) continue
       this.#waiting.delete(peer)
@@ -110,6 +120,16 @@ export class Source {
     if (this.#digesting?.position !== position) return
     for (const peer of this.#digesting.peers) this.#host.send(peer, { type: 'digest', position, digest })
     this.#digesting = null
+  }
+
+  #unpark (): void {
+    if (this.#parked.size === 0) return
+    const { committed, now } = this.#host
+    for (const [peer, parked] of this.#parked) {
+      if (committed === parked.committed && now - parked.since < PARK_MS) continue
+      this.#parked.delete(peer)
+      this.onFetch(peer, parked.request, false)
+    }
   }
 
   #verify (peer: MemberId): void {

@@ -11,6 +11,8 @@ export interface SubmissionLimits {
   readonly submitBytesMax: number
   /** How long before its deadline a submitted write is withdrawn, in milliseconds. */
   readonly withdrawMs: number
+  /** It asks for an id when there is a write to submit, not before. */
+  readonly opensLate: boolean
 }
 
 /** A write called here. */
@@ -71,6 +73,7 @@ export class Submissions {
   add (ticket: number, write: SubmittedWrite, seed: boolean, deadline: number): void {
     const submission = { ticket, write, seed, deadline, number: 0, withdrawn: false, logged: false }
     ;(seed ? this.#seeds : this.#queue).push(submission)
+    if (this.#id === 0 && this.#limits.opensLate && this.queued === 1) this.#open()
     this.#pump()
   }
 
@@ -78,7 +81,7 @@ export class Submissions {
   connect (coordinator: MemberId, epoch: number): void {
     this.#coordinator = coordinator
     this.#epoch = epoch
-    if (this.#id === 0) this.#open()
+    if (this.#id === 0 && !(this.#limits.opensLate && this.queued === 0)) this.#open()
     for (const submission of this.#undecided.values()) {
       if (!submission.logged) this.#submit(submission)
     }
@@ -171,7 +174,7 @@ export class Submissions {
     this.#lastNumber = 0
     this.#seeds.unshift(...again.filter(submission => submission.seed))
     this.#queue.unshift(...again.filter(submission => !submission.seed))
-    if (this.#coordinator !== null) this.#open()
+    if (!(this.#limits.opensLate && this.queued === 0)) this.#open()
   }
 
   onTick (now: number): void {

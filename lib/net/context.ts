@@ -29,5 +29,5 @@ export interface NetContext {
   /** The handler's onError, as long as the network is not closed. */
   report (error: Error, address: Address | null): void
   /** The handler's onRefused, as long as the network is not closed. */
-  refused (peer: Identity, code: ErrorCode): void
+  refused (peer: Identity, code: ErrorCode, address: Address | null): void
 }

@@ -154,7 +154,7 @@ export class Inbound implements LinkHandler {
     const verdict = decodeVerdict(payload)
     if (verdict.code === codes.duplicate) return this.#refuse(codes.duplicate, peer)
     if (verdict.code !== null) {
-      this.#context.refused(peer, verdict.code)
+      this.#context.refused(peer, verdict.code, null)
       throw new ReplicatorError(verdict.code, `refused by peer ${nameOf(peer)}: ${verdict.code}${adviceFor(verdict.code)}`)
     }
 

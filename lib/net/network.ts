@@ -26,9 +26,14 @@ export interface NetworkHandler {
   identify (): Identity
   /** Judges a peer that introduced itself. A code refuses it (and is told to it). */
   judge (peer: Identity): ErrorCode | null
-  /** A peer with another id refuses this node, which is told why. The connection ends, `onError` follows, and dialling goes on. */
-  onRefused (peer: Identity, code: ErrorCode): void
+  /**
+   * A peer with another id refuses this node, which is told why. The connection ends, `onError` follows, and dialling goes on. `address`: where it was
+   * dialled; null if it has dialled.
+   */
+  onRefused (peer: Identity, code: ErrorCode, address: Address | null): void
   onSession (session: Session): void
+  /** How large a frame of this peer may be that begins now; no larger than `frameBytesMax` in any case. */
+  frameBytesMaxOf (peer: Identity): number
   onFrame (session: Session, body: Uint8Array): void
   onDrain (session: Session): void
   /** The last call for this session. `error` says why. */

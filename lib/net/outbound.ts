@@ -96,6 +96,7 @@ export class Outbound implements LinkHandler {
   }
 
   #onNoStream (cause: unknown): void {
+    if (cause instanceof ReplicatorError) return this.#end(cause)
     const reason = cause instanceof Error ? cause.message : String(cause)
     this.#end(new ReplicatorError(codes.connectionLost, `cannot connect to ${this.#name}: ${reason}`, { cause }))
   }
@@ -222,7 +223,7 @@ export class Outbound implements LinkHandler {
 
   /** `peer`: who judges us; null if it cannot. */
   #refused (code: ErrorCode, peer: Identity | null): void {
-    if (peer !== null && code !== codes.duplicate) this.#context.refused(peer, code)
+    if (peer !== null && code !== codes.duplicate) this.#context.refused(peer, code, this.#address)
     this.#conclude(code, `refused by the peer at ${this.#name}: ${code}${adviceFor(code)}`)
   }
 

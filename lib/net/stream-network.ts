@@ -14,7 +14,8 @@ import type { RpcLink } from './rpc-link.ts'
 import { Secret } from './secret.ts'
 import { serverStream } from './server-stream.ts'
 import { SessionTable } from './session-table.ts'
-import { setNoDelay, tcp } from './transport.ts'
+import { connectTcp, createTcpServer } from './tcp.ts'
+import { setNoDelay } from './transport.ts'
 import type { Transport } from './transport.ts'
 
 export interface StreamNetworkOptions extends Partial<NetLimits> {
@@ -49,7 +50,7 @@ export class StreamNetwork implements Network {
 
   constructor (options: StreamNetworkOptions) {
     this.#env = options.env
-    this.#transport = options.transport ?? tcp
+    this.#transport = options.transport ?? connectTcp
     this.#limits = netLimits(options)
     this.#secret = options.secret == null ? null : new Secret(options.secret)
   }
@@ -66,7 +67,7 @@ export class StreamNetwork implements Network {
       instance: toHex(this.#env.randomBytes(instanceBytes)),
       secret: this.#secret,
       report: (error, address) => { if (this.#closing === null) handler.onError(error, address) },
-      refused: (peer, code) => { if (this.#closing === null) handler.onRefused(peer, code) }
+      refused: (peer, code, address) => { if (this.#closing === null) handler.onRefused(peer, code, address) }
     }
     for (const key of this.#addresses.keys()) this.#startDialler(key)
   }
@@ -99,10 +100,8 @@ export class StreamNetwork implements Network {
 
   /** Listens for TCP connections until close(). Rejects as `net.Server` fails. */
   async listen (options: number | ListenOptions): Promise<Listener> {
-    const net = await import('node:net')
     if (this.#closing !== null) throw closedError()
-
-    const server = net.createServer((socket) => {
+    const server = createTcpServer((socket) => {
       setNoDelay(socket)
       this.#accept(socket)
     })

@@ -112,12 +112,12 @@ export class Fabric {
     if (theirs.id === ours.id) return refuse(codes.staleIdentity)
     const refusalOfDialler = acceptor.handler?.judge(ours) ?? null
     if (refusalOfDialler !== null) {
-      dialler.handler?.onRefused(theirs, refusalOfDialler)
+      dialler.handler?.onRefused(theirs, refusalOfDialler, address)
       return refuse(refusalOfDialler)
     }
     const refusalOfAcceptor = dialler.handler?.judge(theirs) ?? null
     if (refusalOfAcceptor !== null) {
-      acceptor.handler?.onRefused(ours, refusalOfAcceptor)
+      acceptor.handler?.onRefused(ours, refusalOfAcceptor, null)
       return refuse(refusalOfAcceptor)
     }
 

@@ -181,6 +181,7 @@ function writeIntroduction (writer: ByteWriter, introduction: Introduction): voi
   writer.u8(identity.address === null ? 0 : 1)
   if (identity.address !== null) writeAddress(writer, identity.address)
   writer.text(identity.name)
+  writer.flag(identity.observer)
 }
 
 function readIntroduction (reader: ByteReader): Introduction {
@@ -192,7 +193,8 @@ function readIntroduction (reader: ByteReader): Introduction {
   const address = reader.flag() ? readAddress(reader) : null
   const name = reader.text(nameLengthMax * 4)
   if (name.length > nameLengthMax) reader.fail('name too long')
-  return { instance, identity: { id, start, history, cluster, address, name } }
+  const observer = reader.flag()
+  return { instance, identity: { id, start, history, cluster, address, name, observer } }
 }
 
 function writeAddress (writer: ByteWriter, address: Address): void {

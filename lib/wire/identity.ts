@@ -21,13 +21,15 @@ export interface Identity {
   address: Address | null
   /** A name for people, at most 64 characters; may be empty. */
   name: string
+  /** It follows the log and never votes: no member, and not about to be one. */
+  observer: boolean
 }
 
 /** Random bytes, made anew by each start of a node: two starts with one number and two nonces are of two copies of one disk. */
 export const nonceBytes = 8
 
-/** So many nonces are kept, that of the current start included. */
-export const HISTORY_MAX = 8
+/** So many nonces are kept, that of the current start included: a copy that is started more often without meeting anybody is not recognised. */
+export const HISTORY_MAX = 64
 
 export function writeHistory (writer: ByteWriter, history: readonly string[]): void {
   writer.varint(history.length)

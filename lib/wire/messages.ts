@@ -54,7 +54,10 @@ const types = {
   verifying: 0x47,
   digest: 0x48,
   // Addresses.
-  addresses: 0x51
+  addresses: 0x51,
+  // Observers.
+  readIndex: 0x61,
+  index: 0x62
 } as const satisfies Record<WireMessage['type'], number>
 
 /** Appends one message to a frame. See `spec/wire.md`, "Messages". */
@@ -198,6 +201,13 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
     case 'addresses':
       writeAddresses(writer, message.addresses)
       break
+    case 'readIndex':
+      writer.varint(message.number)
+      break
+    case 'index':
+      writer.varint(message.number)
+      writer.varint(message.position)
+      break
     default:
       message satisfies never
   }
@@ -300,6 +310,10 @@ function readMessage (reader: ByteReader): WireMessage {
       return { type: 'digest', position: reader.varint(), digest: reader.text(DIGEST_BYTES_MAX) }
     case types.addresses:
       return { type: 'addresses', addresses: readAddresses(reader) }
+    case types.readIndex:
+      return { type: 'readIndex', number: reader.varint() }
+    case types.index:
+      return { type: 'index', number: reader.varint(), position: reader.varint() }
     default:
       return reader.fail('unknown message type')
   }

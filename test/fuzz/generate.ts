@@ -292,7 +292,8 @@ export class Generator {
       history: [this.hex(8), ...this.list(() => this.hex(8), 7)],
       cluster: this.random.chance(0.3) ? '' : this.cluster(),
       address: this.flag() ? this.address() : null,
-      name: this.title()
+      name: this.title(),
+      observer: this.flag()
     }
   }
 
@@ -400,7 +401,9 @@ export class Generator {
       verify: () => ({ type: 'verify', applied: this.position() }),
       verifying: () => ({ type: 'verifying', position: this.position() }),
       digest: () => ({ type: 'digest', position: this.position(), digest: this.text(64) }),
-      addresses: () => ({ type: 'addresses', addresses: this.list(() => this.address()) })
+      addresses: () => ({ type: 'addresses', addresses: this.list(() => this.address()) }),
+      readIndex: () => ({ type: 'readIndex', number: this.position() }),
+      index: () => ({ type: 'index', number: this.position(), position: this.position() })
     }
   }
 }

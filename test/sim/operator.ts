@@ -324,7 +324,7 @@ export class Operator {
     // Nobody is left that could tell it from the one whose disk it has.
     if (this.#clones.has(machine) && standing === 'stale' && this.#population.members.length < 2) return this.#destroy(machine)
     const { replaces, ...options } = machine.options
-    switch (failureOf(machine)) {
+    switch (failureOf(machine) ?? this.#refusalOf(machine)) {
       case codes.removed:
         if (this.#population.isMember(idOf(machine.disk))) this.problems.push(`${machine.name} believes that it was removed`)
         return this.#retire(machine)
@@ -350,6 +350,12 @@ export class Operator {
         return
     }
     if (standing === 'in' && this.#random.chance(0.05)) this.#helpFind(machine)
+  }
+
+  /** One on an old disk may know none of those that are members now: then it goes on looking, and only its errors tell a person why. */
+  #refusalOf (machine: SimMachine): string | undefined {
+    const isRefused = this.#population.standing(machine) === 'stale' && machine.replicator.trace().some(event => event.event === 'error' && event.code === codes.staleIdentity)
+    return isRefused ? codes.staleIdentity : undefined
   }
 
   /** Whoever looks for a cluster where none is any more, is told of somebody else. */

@@ -98,8 +98,9 @@ class Chaos {
 
   comeToRest (): string[] {
     this.#mend(this.#present)
-    // Whoever has asked may have crashed since.
-    for (const { name } of this.#present) for (const node of this.#cluster.nodes) if (node.gone) this.#cluster.remove(name, node.name, true)
+    // Whoever has asked may have crashed since. Those in whose place somebody comes go with that.
+    const replaced = this.#present.map(({ joins }) => joins?.replaces)
+    for (const { name } of this.#present) for (const node of this.#cluster.nodes) if (node.gone && !replaced.includes(node.id)) this.#cluster.remove(name, node.name, true)
     return this.#settle(this.#cluster.nodes)
   }
 
@@ -118,7 +119,8 @@ class Chaos {
       .map(order => order.slice(0, [...order.keys()].find(i => this.#isEnough(order.slice(0, i + 1))) ?? 0).length + 1)
     const [shortest] = choices.sort((a, b) => a - b)
     const survivors = Array.from({ length: 20 }, () => [...nodes].sort(() => random.next() - 0.5).slice(0, shortest)).find(some => this.#isEnough(some))
-    const asked = Math.max(...nodes.map(({ core }) => core?.minConsensus ?? 0))
+    // Of those that are down just now, too.
+    const asked = Math.max(...nodes.map(({ name }) => this.#cluster.minConsensusOf(name) ?? (newest === undefined ? 0 : holders(newest).length - 1)))
     // A change that is under way may leave fewer than are asked for.
     const isLeaving = nodes.some(({ core }) => (core?.removing.length ?? 0) > 0) || new Set(views.map(({ members }) => members.join())).size > 1
     if (isLeaving || newest === undefined || survivors === undefined || nodes.some(({ disk, witness, joins }) => disk.view === null && !witness && joins === null) ||

@@ -32,6 +32,8 @@ export interface ClusterOptions {
 /** What a node that joins later says of itself. */
 export interface JoinOptions {
   witness?: boolean
+  /** It follows, and never is a member. */
+  observer?: boolean
   /** The name of a node that is gone for good. */
   replaces?: string
   overwrite?: boolean
@@ -60,6 +62,7 @@ export class CoreNode {
   /** It founds nothing. */
   joins: JoinOptions | null = null
   witness = false
+  observer = false
   /** It has left, or was removed, or is gone for good: nobody expects anything of it. */
   gone = false
   /** What was refused to it. */
@@ -133,6 +136,7 @@ export class CoreCluster {
     const node = new CoreNode(name)
     node.joins = options
     node.witness = options.witness === true
+    node.observer = options.observer === true
     this.nodes.push(node)
     this.start(name)
     return node
@@ -177,6 +181,8 @@ export class CoreCluster {
       minConsensus: this.minConsensusOf(name),
       name,
       witness: node.witness,
+      observer: node.observer,
+      opensLate: node.observer,
       mayFound: node.joins === null,
       founders: 0,
       cluster: '',
@@ -255,8 +261,8 @@ export class CoreCluster {
     this.#lines.set(`${a}>${b}`, [])
     this.#lines.set(`${b}>${a}`, [])
     this.#say(`${a} and ${b} connect`)
-    this.#input(one, { type: 'up', peer: two.id, start: two.disk.start })
-    this.#input(two, { type: 'up', peer: one.id, start: one.disk.start })
+    this.#input(one, { type: 'up', peer: two.id, start: two.disk.start, observer: two.observer })
+    this.#input(two, { type: 'up', peer: one.id, start: one.disk.start, observer: one.observer })
   }
 
   /** The session is lost, with all that is under way in it. */
@@ -295,6 +301,12 @@ export class CoreCluster {
     const [origin, number] = transaction.split(':').map(Number) as [number, number]
     this.#say(`${name} is asked for ${transaction}`)
     this.#input(this.node(name), { type: 'question', origin, number })
+  }
+
+  /** Somebody calls `sync()` on an observer. */
+  sync (name: string, number: number): void {
+    this.#say(`${name} syncs (${number})`)
+    this.#input(this.node(name), { type: 'sync', number })
   }
 
   /** Ends the data that a founder brings along. */
@@ -386,6 +398,7 @@ export class CoreCluster {
   /** How many others have to hold the writes of a node; null: all of them. */
   minConsensusOf (name: string): number | null {
     const { minConsensusOf, minConsensus } = this.#options
+    if (this.node(name).observer) return 0
     return minConsensusOf?.[name] ?? (minConsensus === undefined ? this.#founders.length - 1 : minConsensus)
   }
 
@@ -572,14 +585,15 @@ export class CoreCluster {
   #onAcknowledged (node: CoreNode, value: string): void {
     const position = this.#positions.get(value) ?? 0
     this.#visible = Math.max(this.#visible, position)
-    const holders = this.nodes.filter(({ disk }) => disk.holds(position, this.#epochs.get(position) ?? 0)).map(({ name }) => name)
+    if (node.observer && (node.core as Core).applied < position) throw new Error(`${value} is acknowledged on ${node.name}, which does not see it`)
+    const holders = this.nodes.filter(({ disk, observer }) => !observer && disk.holds(position, this.#epochs.get(position) ?? 0)).map(({ name }) => name)
     // What was on enough disks may have been lost since.
     if (holders.length <= (this.minConsensusOf(node.name) ?? 0) && this.#options.memory !== true) throw new Error(`${value} of ${node.name} is acknowledged, and only ${holders.join('')} hold it`)
   }
 
   /** Whoever answers reads at this moment has everything that anybody may have seen before. */
   #look (): void {
-    const readers = this.nodes.filter(node => node.core?.readable(this.#clock(node), this.#wall(node)) === true)
+    const readers = this.nodes.filter(node => !node.observer && node.core?.readable(this.#clock(node), this.#wall(node)) === true)
     for (const { core } of readers) this.#visible = Math.max(this.#visible, (core as Core).applied)
     for (const { name, core } of readers as Array<{ name: string, core: Core }>) {
       if (core.applied >= this.#visible || core.tail.nameAt(this.#visible).epoch === this.#epochs.get(this.#visible)) continue

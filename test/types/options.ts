@@ -73,8 +73,8 @@ Replicator(db, { peers: [{ host: 'localhost' }] })
 Replicator(db, { peers: [{ dns: 'db.local' }] })
 // @ts-expect-error a secret is a string, or bytes
 Replicator(db, { secret: 1234567890123456 })
-// @ts-expect-error only these two
-Replicator(db, { role: 'observer' })
+// @ts-expect-error only these three
+Replicator(db, { role: 'learner' })
 // @ts-expect-error a misspelt option
 Replicator(db, { minconsensus: 2 })
 // @ts-expect-error a peer has a port

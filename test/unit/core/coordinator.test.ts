@@ -34,6 +34,7 @@ class FakeHost implements CoordinatorHost {
   /** The starts of those that are connected. */
   readonly starts = new Map([['b', 1], ['c', 1]])
   isUp (node: string, start?: number): boolean { return this.starts.has(node) && (start === undefined || this.starts.get(node) === start) }
+  isObserver (): boolean { return false }
   append (group: Group, then: () => void): void {
     this.tail.append(group)
     this.disk.push(then)

@@ -23,6 +23,8 @@ class FakeHost {
   seeded = true
   complete = true
   settledData = true
+  now = 0
+  readonly observers = new Set<string>()
   sent: Array<readonly [string, Message]> = []
   effects: Effect[] = []
 
@@ -37,6 +39,7 @@ class FakeHost {
   send (to: string, message: Message): void { this.sent.push([to, message]) }
   emit (effect: Effect): void { this.effects.push(effect) }
   persist (): void { throw new Error('nothing is persisted') }
+  isObserver (peer: string): boolean { return this.observers.has(peer) }
 
   /** What was sent since, in short. */
   take (): string[] {

@@ -131,7 +131,7 @@ function submitted (): { origin: Submissions, sent: () => string[], settled: () 
     send: (_, message) => { messages.push(message) },
     emit: effect => { effects.push(effect) },
     persist: () => { throw new Error('an origin persists nothing') }
-  }, { windowWrites: 10, windowBytes: 1000, submitBytesMax: 1000, withdrawMs: 10 })
+  }, { windowWrites: 10, windowBytes: 1000, submitBytesMax: 1000, withdrawMs: 10, opensLate: false })
   origin.onReady(true)
   origin.connect('a', 1)
   for (const ticket of [1, 2, 3]) origin.add(ticket, { body: bytes(`${ticket}`), operations: [], kind: 'write' }, false, 1000)
@@ -176,7 +176,7 @@ tape('a copy of another log takes the place of this one', { timeout: 30_000 }, a
   // The entry that gave this start its id is among those that are not seen.
   const messages: string[] = []
   const fresh = new Submissions({ self: 'b', start: 1, send: (_, { type }) => { messages.push(type) }, emit: () => {}, persist: () => {} },
-    { windowWrites: 10, windowBytes: 1000, submitBytesMax: 1000, withdrawMs: 10 })
+    { windowWrites: 10, windowBytes: 1000, submitBytesMax: 1000, withdrawMs: 10, opensLate: false })
   fresh.onReady(true)
   fresh.add(1, { body: bytes('1'), operations: [], kind: 'write' }, false, 1000)
   fresh.onCopied(9, 0)

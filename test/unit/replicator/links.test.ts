@@ -5,6 +5,7 @@ import type { ErrorCode, ReplicatorError } from '../../../lib/errors.ts'
 import { codes } from '../../../lib/errors.ts'
 import { readFrame } from '../../../lib/inbox.ts'
 import type { LinkMemory } from '../../../lib/links.ts'
+import { fixedLimits } from '../../../lib/limits.ts'
 import { Links } from '../../../lib/links.ts'
 import type { Address, Identity, Network, NetworkHandler, Session } from '../../../lib/net/network.ts'
 import type { Resolver } from '../../../lib/net/resolver.ts'
@@ -86,7 +87,7 @@ function setUp (options: ReplicatorOptions = {}, resolver: Partial<Resolver> = {
 }
 
 function peer (id: string, fields: Partial<Identity> = {}): Identity {
-  return { id, start: 1, history: ['n1'], cluster: '', address: null, name: id, ...fields }
+  return { id, start: 1, history: ['n1'], cluster: '', address: null, name: id, observer: false, ...fields }
 }
 
 function at (port: number): Address {
@@ -116,7 +117,7 @@ function viewOf (...members: string[]): View {
 test('links: how a node introduces itself', { timeout }, async (t) => {
   const { network, links, owner } = setUp()
   links.start(noMemory)
-  t.deepEqual(network.handler.identify(), { id: 'me', start: 3, history: ['n3', 'n2'], cluster: '', address: at(1000), name: 'm' })
+  t.deepEqual(network.handler.identify(), { id: 'me', start: 3, history: ['n3', 'n2'], cluster: '', address: at(1000), name: 'm', observer: false })
   owner.cluster = clusterC
   t.equal(network.handler.identify().cluster, clusterC)
 })
@@ -155,6 +156,19 @@ test('links: those who are no members do not keep out members', { timeout }, asy
   t.ok(network.connect(peer('a')) instanceof FakeSession)
 })
 
+test('links: only members send large frames, once there is a view', { timeout }, async (t) => {
+  const { network, links, owner } = setUp()
+  links.start(noMemory)
+  const { frameBytes, strangerFrameBytes } = fixedLimits
+  const limitsOf = (...ids: string[]) => ids.map(id => network.handler.frameBytesMaxOf(peer(id)))
+  t.deepEqual(limitsOf('a', 'b'), [frameBytes.value, frameBytes.value])
+  owner.known = { ...viewOf('a', 'c', 'me'), before: ['a', 'b', 'me'] }
+  t.deepEqual(limitsOf('a', 'c'), [frameBytes.value, frameBytes.value])
+  t.deepEqual(limitsOf('b'), [frameBytes.value], 'a member that was removed just now')
+  t.deepEqual(limitsOf('d'), [strangerFrameBytes.value])
+  t.equal(network.handler.frameBytesMaxOf(peer('d', { observer: true })), frameBytes.value, 'an observer may write')
+})
+
 test('links: a copied or restored disk is refused', { timeout }, async (t) => {
   const { network, links, sightings } = setUp()
   const seen = { start: 5, nonce: 'n5', order: 3 }
@@ -169,15 +183,22 @@ test('links: a copied or restored disk is refused', { timeout }, async (t) => {
   t.equal(network.handler.judge(peer('a', { start: 5, history: ['n5'] })), codes.staleIdentity)
 })
 
-test('links: a refusal is passed on, if it comes from a member', { timeout }, async (t) => {
-  const { network, links, events, owner } = setUp()
-  links.start(noMemory)
-  network.handler.onRefused(peer('a'), codes.staleIdentity)
+test('links: a refusal is passed on, if it comes from a member, from where the user expects one, or from one with the secret', { timeout }, async (t) => {
+  const { network, links, events, owner } = setUp({ peers: [at(1)] })
+  links.start({ ...noMemory, addresses: [at(2)] })
+  network.handler.onRefused(peer('a'), codes.staleIdentity, null)
   Object.assign(owner, { cluster: clusterC, known: viewOf('a', 'me') })
-  network.handler.onRefused(peer('b'), codes.staleIdentity)
+  network.handler.onRefused(peer('b'), codes.staleIdentity, null)
+  network.handler.onRefused(peer('b'), codes.staleIdentity, at(2))
   t.deepEqual(events, [], 'a stranger could put any node out of action')
-  network.handler.onRefused(peer('a'), codes.staleIdentity)
-  t.deepEqual(events, ['refused LEVEL_STALE_IDENTITY'])
+  network.handler.onRefused(peer('a'), codes.staleIdentity, null)
+  network.handler.onRefused(peer('b'), codes.staleIdentity, at(1))
+  t.deepEqual(events, ['refused LEVEL_STALE_IDENTITY', 'refused LEVEL_STALE_IDENTITY'])
+
+  const guarded = setUp({ secret: new Uint8Array(16) })
+  guarded.links.start(noMemory)
+  guarded.network.handler.onRefused(peer('b'), codes.staleIdentity, null)
+  t.deepEqual(guarded.events, ['refused LEVEL_STALE_IDENTITY'])
 })
 
 test('links: addresses are kept for the next run', { timeout }, async (t) => {

@@ -24,7 +24,7 @@ class Disk {
   }
 
   identity (id = 'n'): Identity {
-    return { id, start: this.start, history: [...this.history], cluster: '', address: null, name: '' }
+    return { id, start: this.start, history: [...this.history], cluster: '', address: null, name: '', observer: false }
   }
 }
 

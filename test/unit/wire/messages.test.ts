@@ -193,7 +193,9 @@ const arbitraries: Arbitraries = {
   addresses: fc.record({
     type: fc.constant('addresses'),
     addresses: fc.array(fc.record({ host: fc.string({ minLength: 1, maxLength: 20 }), port: fc.integer({ min: 1, max: 65535 }) }), { maxLength: 4 })
-  })
+  }),
+  readIndex: fc.record({ type: fc.constant('readIndex'), number: integer }),
+  index: fc.record({ type: fc.constant('index'), number: integer, position: integer })
 }
 
 const all = Object.values(arbitraries) as Array<fc.Arbitrary<WireMessage>>

@@ -14,7 +14,7 @@ import {
 import { decodeAuth, decodeChallenge, decodeProof, encodeAuth, encodeChallenge, encodeProof } from '../../../lib/wire/auth.ts'
 import { ByteReader, ByteWriter, WireError } from '../../../lib/wire/bytes.ts'
 import { crc32c } from '../../../lib/wire/crc32c.ts'
-import { FrameDecoder, frameHeaderBytes, writeFrameHeader } from '../../../lib/wire/frame.ts'
+import { FrameDecoder } from '../../../lib/wire/frame.ts'
 import { decodeGroup, decodeGroupHeader, encodeGroup } from '../../../lib/wire/group.ts'
 import {
   decodeHello, decodeVerdict, decodeWelcome, encodeHello, encodeVerdict, encodeWelcome
@@ -24,6 +24,7 @@ import type { WireMessage } from '../../../lib/wire/messages.ts'
 import { readMessages, writeMessage } from '../../../lib/wire/messages.ts'
 import { decodeOperations, encodeOperations } from '../../../lib/wire/operations.ts'
 import { decodeRpcFrame, encodeRpcHeader, rpcPayload } from '../../../lib/wire/rpc-frame.ts'
+import { concat, framed } from '../../support/bytes.ts'
 
 // The vectors of `spec/vectors`: bytes that were released stay what they are. Each is decoded, compared with what it
 // is said to hold, and encoded again; those under `refused` must be refused.
@@ -105,11 +106,7 @@ const streamCodec: Codec = {
     return frames
   },
   encode (frames: Uint8Array[]) {
-    return concat(...frames.flatMap((frame) => {
-      const header = new Uint8Array(frameHeaderBytes)
-      writeFrameHeader(header, frame.byteLength)
-      return [header, frame]
-    }))
+    return concat(...frames.map((frame) => framed(frame)))
   }
 }
 
@@ -260,14 +257,4 @@ function toPlain (value: unknown): unknown {
 /** A decoded group keeps its record, which would be returned as it is. */
 function withoutRecord ({ epoch, first, entries }: Group): Group {
   return { epoch, first, entries }
-}
-
-function concat (...parts: Uint8Array[]): Uint8Array {
-  const result = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0))
-  let at = 0
-  for (const part of parts) {
-    result.set(part, at)
-    at += part.byteLength
-  }
-  return result
 }

@@ -1,0 +1,142 @@
+import tape from 'tape'
+import { CoreCluster } from '../support/core-cluster.ts'
+import { ready } from './survive.ts'
+
+// Nodes that follow, and never vote. The harness itself checks that what is acknowledged on one is applied there, and that nobody counts on it.
+
+const timeout = 120_000
+
+function observed (names = 'abc', minConsensus: number | null = 1): CoreCluster {
+  const cluster = ready(names, { minConsensus })
+  cluster.write('b', 'x', 'before')
+  cluster.settle()
+  cluster.join('o', { observer: true })
+  return cluster
+}
+
+tape('an observer gets a copy, follows the log, and passes writes on', { timeout }, async (t) => {
+  const cluster = observed()
+  t.deepEqual(cluster.settle(), [])
+  const observer = cluster.node('o')
+  t.equal(observer.disk.data.get('x'), 'before')
+  t.deepEqual(cluster.node('a').core?.known?.members.length, 3, 'it is no member')
+  t.ok(cluster.nodes.every(({ core }) => core?.connected.includes(observer.id) === false), 'nor does anybody count it as connected')
+  const here = cluster.write('o', 'y', 'from the observer')
+  const there = cluster.write('c', 'z', 'from a member')
+  cluster.run()
+  t.equal(here.settlement?.outcome, 'committed', 'without a tick')
+  t.equal(there.settlement?.outcome, 'committed')
+  t.deepEqual(cluster.settle(), [])
+  t.deepEqual([...observer.disk.data].sort(), [['x', 'before'], ['y', 'from the observer'], ['z', 'from a member']])
+})
+
+tape('an observer takes an origin only when it writes', { timeout }, async (t) => {
+  const cluster = observed()
+  cluster.settle()
+  const { end } = cluster.node('a').core ?? { end: -1 }
+  t.equal(cluster.node('a').core?.table.find(cluster.node('o').id, 1), undefined)
+  cluster.write('o', 'y', 'first')
+  cluster.write('o', 'y', 'second')
+  t.deepEqual(cluster.settle(), [])
+  t.equal(cluster.node('a').core?.end, end + 3, 'one OPEN, two writes')
+})
+
+tape('an observer waits for sync() until it has all that was acknowledged', { timeout }, async (t) => {
+  const cluster = observed()
+  cluster.settle()
+  // It hears of nothing but answers to its question.
+  for (const name of 'abc') cluster.frozen.add(`${name}>o`)
+  const write = cluster.write('a', 'y', 'acknowledged')
+  cluster.pass(200)
+  t.equal(write.settlement?.outcome, 'committed')
+  cluster.sync('o', 1)
+  cluster.pass(200)
+  t.equal(cluster.node('o').core?.synced, 0, 'nobody has answered')
+  cluster.frozen.clear()
+  cluster.pass(500)
+  t.equal(cluster.node('o').core?.synced, 1)
+  t.equal(cluster.node('o').disk.data.get('y'), 'acknowledged')
+  t.deepEqual(cluster.settle(), [])
+})
+
+tape('a member whose leases have passed tells no observer how far to go', { timeout }, async (t) => {
+  const cluster = observed()
+  cluster.settle()
+  // c and the observer are cut off together.
+  for (const other of 'ab') for (const name of 'co') cluster.disconnect(name, other)
+  cluster.pass(3000)
+  const write = cluster.write('a', 'y', 'without c')
+  cluster.pass(1000)
+  t.equal(write.settlement?.outcome, 'committed')
+  cluster.sync('o', 1)
+  cluster.pass(3000)
+  t.equal(cluster.node('o').core?.synced, 0)
+  t.ok(cluster.node('o').core?.readable(0, 0), 'it answers from what it has')
+  for (const other of 'ab') for (const name of 'co') cluster.connect(name, other)
+  t.deepEqual(cluster.settle(), [])
+  cluster.pass(1000)
+  t.equal(cluster.node('o').core?.synced, 1)
+})
+
+tape('whoever dies at whatever step of a write on an observer, its outcome is true', { timeout }, async (t) => {
+  let cases = 0
+  for (let at = 0; ; at++) {
+    let isOver = false
+    for (const victim of 'abo') {
+      const cluster = observed()
+      cluster.settle()
+      const write = cluster.write('o', 'y', 'under way')
+      let left = at
+      cluster.run(() => left-- === 0)
+      isOver = left >= 0
+      cluster.crash(victim, at % 2)
+      // The others go on, and so does the observer.
+      if (victim !== 'o') {
+        cluster.pass(4000)
+        if (write.settlement?.outcome !== 'committed') return t.fail(`${victim} dies at step ${at}: ${JSON.stringify(write.settlement)}\n${cluster.transcript.join('\n')}`)
+      }
+      cluster.start(victim)
+      const problems = cluster.settle()
+      cases++
+      if (problems.length > 0) return t.fail(`${victim} dies at step ${at}: ${problems.join('; ')}\n${cluster.transcript.join('\n')}`)
+    }
+    if (isOver) break
+  }
+  t.ok(cases > 60, `${cases} deaths`)
+})
+
+tape('without any member, an observer reads what it has, also after a restart, and takes no write for done', { timeout }, async (t) => {
+  const cluster = observed()
+  cluster.settle()
+  for (const name of 'abc') cluster.crash(name)
+  const write = cluster.write('o', 'y', 'offline', 1000)
+  cluster.pass(500)
+  t.equal(cluster.node('o').core?.ready, false)
+  t.equal(write.settlement, null)
+  cluster.pass(1000)
+  t.equal(write.settlement?.outcome, 'aborted')
+  cluster.crash('o')
+  cluster.start('o')
+  cluster.pass(100)
+  t.ok(cluster.node('o').core?.readable(0, 0), 'it is the cluster\'s')
+  t.equal(cluster.node('o').disk.data.get('x'), 'before')
+  cluster.startAll()
+  t.deepEqual(cluster.settle(), [])
+})
+
+tape('an observer that has data of its own is refused, or loses them', { timeout }, async (t) => {
+  const cluster = ready('abc', { minConsensus: 1 })
+  cluster.settle()
+  const own = (overwrite: boolean): string => {
+    const name = overwrite ? 'p' : 'o'
+    const node = cluster.join(name, { observer: true, overwrite })
+    cluster.crash(name)
+    node.disk.data.set('mine', 'own')
+    node.disk.digest = '11'
+    cluster.start(name)
+    cluster.pass(2000)
+    return [...node.denied, ...node.disk.data.keys()].join()
+  }
+  t.equal(own(true), '', 'overwritten')
+  t.match(own(false), /hasData.*mine/, 'refused')
+})
