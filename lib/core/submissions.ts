@@ -81,7 +81,7 @@ export class Submissions {
   connect (coordinator: MemberId, epoch: number): void {
     this.#coordinator = coordinator
     this.#epoch = epoch
-    if (this.#id === 0 && !(this.#limits.opensLate && this.queued === 0)) this.#open()
+    if (this.#id === 0) this.#openIfWanted()
     for (const submission of this.#undecided.values()) {
       if (!submission.logged) this.#submit(submission)
     }
@@ -156,6 +156,8 @@ export class Submissions {
       this.#settle(submission, { outcome: 'unknown', why: 'copied', transaction: this.#name(submission) })
     }
     if (highest === null && this.#id !== 0) this.onForgotten()
+    // The id that was asked for may have come and gone.
+    if (this.#id === 0) this.#openIfWanted()
   }
 
   /** Our id has left the table: nothing under it enters the log any more, so all that is not there starts anew. */
@@ -174,7 +176,7 @@ export class Submissions {
     this.#lastNumber = 0
     this.#seeds.unshift(...again.filter(submission => submission.seed))
     this.#queue.unshift(...again.filter(submission => !submission.seed))
-    if (!(this.#limits.opensLate && this.queued === 0)) this.#open()
+    this.#openIfWanted()
   }
 
   onTick (now: number): void {
@@ -221,6 +223,10 @@ export class Submissions {
   /** What became of a write of another process, or of an earlier one: see `CoordinatorHost`. */
   ask (origin: number, number: number): void {
     if (this.#coordinator !== null) this.#host.send(this.#coordinator, { type: 'withdraw', epoch: this.#epoch, origin, number })
+  }
+
+  #openIfWanted (): void {
+    if (!this.#limits.opensLate || this.queued > 0) this.#open()
   }
 
   #open (): void {

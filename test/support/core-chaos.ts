@@ -62,7 +62,7 @@ export function coreChaos (seed: number, steps = 1000): { differences: string[],
     haste: random.pick([1, 5, 20]),
     changes
   }
-  const chaos = new Chaos(cluster, random, fate, new Random(seed ^ 0xd0b7), weather, memory)
+  const chaos = new Chaos(cluster, random, fate, new Random(seed ^ 0xd0b7), new Random(seed ^ 0x0b5e), weather, memory)
   chaos.run(steps)
   return { differences: goesOn ? chaos.goOn() : chaos.comeToRest(), cluster }
 }
@@ -81,9 +81,14 @@ class Chaos {
   /** Of writes that are repeated, and of questions. */
   readonly #doubts: Random
   readonly #repeats: number
+  /** Of observers. */
+  readonly #watchers: Random
+  readonly #watches: number
 
-  constructor (cluster: CoreCluster, random: Random, fate: Random, doubts: Random, weather: Weather, memory: boolean) {
+  constructor (cluster: CoreCluster, random: Random, fate: Random, doubts: Random, watchers: Random, weather: Weather, memory: boolean) {
     this.#cluster = cluster
+    this.#watchers = watchers
+    this.#watches = watchers.pick([0, 0, 0.005])
     this.#doubts = doubts
     this.#repeats = doubts.pick([0, 0.1, 0.5])
     this.#fate = fate
@@ -168,6 +173,7 @@ class Chaos {
     const other = random.pick(cluster.nodes)
     if (node.gone && node.core === null) return
     if (this.#fate.chance(this.#weather.changes)) this.#change()
+    if (this.#watchers.chance(this.#watches)) this.#watch()
     if (this.#doubts.chance(this.#repeats / 10) && node.core !== null && !node.witness) this.#doubt(node)
 
     if (random.chance(0.1)) {
@@ -209,6 +215,17 @@ class Chaos {
     }
   }
 
+  /** An observer comes, or waits for all that was acknowledged. */
+  #watch (): void {
+    const cluster = this.#cluster
+    const observers = cluster.nodes.filter(({ observer }) => observer)
+    const [observer] = observers.filter(({ core }) => core !== null)
+    if (observer !== undefined && this.#watchers.chance(0.6)) return cluster.sync(observer.name)
+    if (observers.length === 2 || cluster.nodes.length >= 9) return
+    cluster.join(String.fromCharCode('a'.charCodeAt(0) + cluster.nodes.length), { observer: true })
+    this.#separate()
+  }
+
   #change (): void {
     const cluster = this.#cluster
     const fate = this.#fate
@@ -218,7 +235,7 @@ class Chaos {
     if (fate.chance(0.4)) {
       if (nodes.length >= 9) return
       // Some come for another, which is gone for good.
-      const down = nodes.filter(node => node.core === null && !node.witness && this.#canSpare(node))
+      const down = nodes.filter(node => node.core === null && !node.witness && !node.observer && this.#canSpare(node))
       const replaced = down.length > 0 && fate.chance(0.5) ? fate.pick(down) : null
       if (replaced !== null) replaced.gone = true
       cluster.join(String.fromCharCode('a'.charCodeAt(0) + nodes.length), { witness: replaced === null && fate.chance(0.15), replaces: replaced?.id ?? '' })

@@ -63,6 +63,9 @@ export class CoreNode {
   joins: JoinOptions | null = null
   witness = false
   observer = false
+  /** Calls of `sync()` that are not done: how far it has to be then. */
+  syncs: Array<{ readonly number: number, readonly visible: number }> = []
+  lastSync = 0
   /** It has left, or was removed, or is gone for good: nobody expects anything of it. */
   gone = false
   /** What was refused to it. */
@@ -109,7 +112,7 @@ export class CoreCluster {
   /** What was applied at each position, by whoever was first. */
   readonly order = new Map<number, string>()
   /** What the run has gone through. */
-  readonly counts = { views: 0, admissions: 0, exclusions: 0, copies: 0, truncations: 0, cuts: 0, losses: 0, leases: 0, remnants: 0, joins: 0, leaves: 0, moves: 0 }
+  readonly counts = { views: 0, admissions: 0, exclusions: 0, copies: 0, truncations: 0, cuts: 0, losses: 0, leases: 0, remnants: 0, joins: 0, leaves: 0, moves: 0, syncs: 0 }
   /** Directions "a>b" in which nothing arrives, although there is a session. */
   readonly frozen = new Set<string>()
   readonly #options: ClusterOptions
@@ -242,6 +245,8 @@ export class CoreCluster {
   #end (node: CoreNode): void {
     const { name } = node
     node.core = null
+    node.syncs = []
+    node.lastSync = 0
     node.stalled = node.paused = false
     node.missed = []
     node.persists = []
@@ -303,10 +308,14 @@ export class CoreCluster {
     this.#input(this.node(name), { type: 'question', origin, number })
   }
 
-  /** Somebody calls `sync()` on an observer. */
-  sync (name: string, number: number): void {
+  /** Somebody calls `sync()` on an observer. It is wrong if that comes to an end before all that was acknowledged is there. */
+  sync (name: string): void {
+    const node = this.node(name)
+    const number = ++node.lastSync
+    node.syncs.push({ number, visible: this.#visible })
+    this.counts.syncs++
     this.#say(`${name} syncs (${number})`)
-    this.#input(this.node(name), { type: 'sync', number })
+    this.#input(node, { type: 'sync', number })
   }
 
   /** Ends the data that a founder brings along. */
@@ -593,6 +602,12 @@ export class CoreCluster {
 
   /** Whoever answers reads at this moment has everything that anybody may have seen before. */
   #look (): void {
+    for (const node of this.nodes) {
+      while (node.core !== null && node.syncs[0] !== undefined && node.syncs[0].number <= node.core.synced) {
+        const { visible } = node.syncs.shift() as { visible: number }
+        if (node.core.applied < visible) throw new Error(`${node.name} is in sync at ${node.core.applied}, and ${visible} was seen before it asked`)
+      }
+    }
     const readers = this.nodes.filter(node => !node.observer && node.core?.readable(this.#clock(node), this.#wall(node)) === true)
     for (const { core } of readers) this.#visible = Math.max(this.#visible, (core as Core).applied)
     for (const { name, core } of readers as Array<{ name: string, core: Core }>) {
