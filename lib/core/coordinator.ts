@@ -233,7 +233,7 @@ export class Coordinator {
     if (this.#table.find(node, start) !== undefined) return
     // One for each node: that of an earlier start is nobody's any more.
     const earlier = this.#incoming.findIndex(entry => entry.kind === 'open' && entry.node === node)
-    this.#incoming.splice(earlier === -1 ? this.#incoming.length : earlier, 1, { kind: 'open', node, start })
+    this.#incoming.splice(earlier === -1 ? this.#incoming.length : earlier, 1, { kind: 'open', node, start, ...this.#host.isObserver(node) ? { observer: true } : {} })
   }
 
   onSubmit (node: MemberId, message: Message & { type: 'submit' }): void {

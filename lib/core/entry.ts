@@ -23,7 +23,7 @@ export interface KeyedOperation {
 export type Entry =
   | { readonly kind: 'write', readonly origin: number, readonly number: number, readonly body: Uint8Array, readonly operations: readonly KeyedOperation[], readonly key?: string }
   | { readonly kind: 'skip', readonly origin: number, readonly number: number, readonly reason: SkipReason }
-  | { readonly kind: 'open', readonly node: MemberId, readonly start: number }
+  | { readonly kind: 'open', readonly node: MemberId, readonly start: number, readonly observer?: true }
   /** The data that the seeding founder brought along are in the log up to here. */
   | { readonly kind: 'seeded', readonly origin: number, readonly number: number }
 

@@ -4,6 +4,8 @@ import type { Entry, MemberId } from './entry.ts'
 export interface OriginRow {
   readonly node: MemberId
   readonly start: number
+  /** It was no member when it opened. */
+  readonly observer?: true
   /** The highest number that has an entry. */
   readonly highest: number
   /** The position of its last entry, the OPEN one included. */
@@ -29,8 +31,8 @@ export type Fate = 'committed' | 'aborted' | 'pending' | 'forgotten'
 
 /**
  * The table of origins: which numbers have entered the log, so that a write enters it once. A pure function of the
- * log up to some position, the same on every node. Holds at most `size` origins; the one with the oldest last entry
- * leaves.
+ * log up to some position, the same on every node. Holds at most `size` origins of members, and as many of observers, so that tabs that
+ * come and go do not make members forget; the one of its kind with the oldest last entry leaves.
  */
 export class OriginTable {
   readonly #rows: Map<number, OriginRow>
@@ -71,9 +73,11 @@ export class OriginTable {
   /** Takes in the next entry. Rows that it changes are set in `changed`, null for one that left. */
   take (position: number, entry: Entry, changed?: Map<number, OriginRow | null>): void {
     if (entry.kind === 'open') {
-      this.#set(position, { node: entry.node, start: entry.start, highest: 0, last: position }, changed)
-      if (this.#rows.size > this.#size) {
-        const oldest = this.#oldest()
+      const { node, start, observer } = entry
+      this.#set(position, { node, start, ...observer === true ? { observer } : {}, highest: 0, last: position }, changed)
+      const alike = [...this.#rows].filter(([, row]) => row.observer === observer)
+      if (alike.length > this.#size) {
+        const [oldest] = alike.reduce((a, b) => b[1].last < a[1].last ? b : a)
         this.#rows.delete(oldest)
         changed?.set(oldest, null)
       }
@@ -83,32 +87,20 @@ export class OriginTable {
     const row = this.#rows.get(entry.origin)
     // Its id left the table between its submission and this position: nothing to keep.
     if (row === undefined) return
-    const { node, start, highest } = row
+    const { highest } = row
     const { origin, number } = entry
     let { rejected } = row
     // What was passed over never enters the log any more.
     if (number > highest + 1) rejected = reject(rejected, highest + 1, number - 1)
     // No coordinator makes one that is not above all before it; if one did, the runs would not rise, and nobody could read them.
     if (entry.kind === 'skip' && entry.reason !== 'repeated' && number > highest) rejected = reject(rejected, number, number)
-    const next = { node, start, highest: Math.max(highest, number), last: position }
+    const next = { ...row, highest: Math.max(highest, number), last: position }
     this.#set(origin, rejected === undefined ? next : { ...next, rejected }, changed)
   }
 
   #set (id: number, row: OriginRow, changed?: Map<number, OriginRow | null>): void {
     this.#rows.set(id, row)
     changed?.set(id, row)
-  }
-
-  #oldest (): number {
-    let oldest = 0
-    let last = Number.MAX_SAFE_INTEGER
-    for (const [id, row] of this.#rows) {
-      if (row.last < last) {
-        last = row.last
-        oldest = id
-      }
-    }
-    return oldest
   }
 }
 

@@ -9,7 +9,7 @@ import { FormatError, readKey } from '../wire/group.ts'
 import { fromHex, toHex } from '../wire/hex.ts'
 import type { Address } from '../wire/identity.ts'
 import { readHistory, readNonce, writeHistory, writeNonce } from '../wire/identity.ts'
-import { readAddresses, readRejected, withRejected, writeAddresses, writeRejected } from '../wire/message-parts.ts'
+import { readAddresses, readRow, writeAddresses, writeRow } from '../wire/message-parts.ts'
 import { readId, readIds, readOptionalId, readView, writeId, writeIds, writeOptionalId, writeView } from '../wire/view.ts'
 import { RESERVED } from './keys.ts'
 
@@ -191,20 +191,11 @@ export function decodeApplied (record: Uint8Array): AppliedState {
 }
 
 export function encodeRow (row: OriginRow): Uint8Array {
-  return encodeState((writer) => {
-    writeId(writer, row.node)
-    writer.varint(row.start)
-    writer.varint(row.highest)
-    writer.varint(row.last)
-    writeRejected(writer, row.rejected)
-  })
+  return encodeState((writer) => { writeRow(writer, row) })
 }
 
 export function decodeRow (record: Uint8Array): OriginRow {
-  return decodeState(record, (reader) => {
-    const row = { node: readId(reader), start: reader.varint(), highest: reader.varint(), last: reader.varint() }
-    return withRejected(row, readRejected(reader, row.highest))
-  })
+  return decodeState(record, readRow)
 }
 
 export function encodeKeyRow ({ key, digest }: KeyRow): Uint8Array {

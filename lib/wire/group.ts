@@ -11,7 +11,7 @@ export const RECORD_FORMAT = 1
 /** The record was written by a version of this package that is newer than this one. */
 export class FormatError extends WireError {}
 
-const kinds = { write: 1, skip: 2, open: 3, seeded: 4, keyed: 5 } as const
+const kinds = { write: 1, skip: 2, open: 3, seeded: 4, keyed: 5, observed: 6 } as const
 
 /** Of the key of a write, in UTF-8. */
 export const KEY_BYTES_MAX = 128
@@ -40,12 +40,13 @@ export function encodeGroup (group: Group): Uint8Array {
 
 function encodeEntry (writer: ByteWriter, entry: Entry): void {
   const key = entry.kind === 'write' ? entry.key ?? '' : ''
-  writer.u8(key === '' ? kinds[entry.kind] : kinds.keyed)
   if (entry.kind === 'open') {
+    writer.u8(entry.observer === true ? kinds.observed : kinds.open)
     writer.raw(fromHex(entry.node))
     writer.varint(entry.start)
     return
   }
+  writer.u8(key === '' ? kinds[entry.kind] : kinds.keyed)
   writer.varint(entry.origin)
   writer.varint(entry.number)
   if (key !== '') writer.text(key)
@@ -84,7 +85,9 @@ function readHeader (reader: ByteReader, record: Uint8Array): { epoch: number, f
 
 function decodeEntry (reader: ByteReader): Entry {
   const kind = reader.u8()
-  if (kind === kinds.open) return { kind: 'open', node: toHex(reader.raw(16)), start: reader.varint() }
+  if (kind === kinds.open || kind === kinds.observed) {
+    return { kind: 'open', node: toHex(reader.raw(16)), start: reader.varint(), ...kind === kinds.observed ? { observer: true } : {} }
+  }
 
   const origin = reader.varint()
   const number = reader.varint()

@@ -163,22 +163,35 @@ export function writeRows (writer: ByteWriter, rows: ReadonlyArray<readonly [num
   writer.varint(rows.length)
   for (const [id, row] of rows) {
     writer.varint(id)
-    writeId(writer, row.node)
-    writer.varint(row.start)
-    writer.varint(row.highest)
-    writer.varint(row.last)
-    writeRejected(writer, row.rejected)
+    writeRow(writer, row)
   }
 }
 
+/** Of the table of origins, without its id. */
+export function writeRow (writer: ByteWriter, row: OriginRow): void {
+  writeId(writer, row.node)
+  writer.flag(row.observer === true)
+  writer.varint(row.start)
+  writer.varint(row.highest)
+  writer.varint(row.last)
+  writeRejected(writer, row.rejected)
+}
+
+export function readRow (reader: ByteReader): OriginRow {
+  const node = readId(reader)
+  const observer = reader.flag() ? { observer: true } as const : {}
+  const row = { node, ...observer, start: reader.varint(), highest: reader.varint(), last: reader.varint() }
+  const rejected = readRejected(reader, row.highest)
+  return rejected === null ? row : { ...row, rejected }
+}
+
 export function readRows (reader: ByteReader): Array<[number, OriginRow]> {
-  const count = reader.count(22)
+  const count = reader.count(23)
   if (count > ROWS_MAX) reader.fail('too many origins')
   const rows: Array<[number, OriginRow]> = []
   for (let i = 0, previous = 0; i < count; i++) {
     const id = reader.varint()
-    const counts = { node: readId(reader), start: reader.varint(), highest: reader.varint(), last: reader.varint() }
-    const row = withRejected(counts, readRejected(reader, counts.highest))
+    const row = readRow(reader)
     // An id is the position of the first entry of its origin.
     if (id <= previous || row.last < id) reader.fail('origins out of order')
     rows.push([id, row])
@@ -188,14 +201,14 @@ export function readRows (reader: ByteReader): Array<[number, OriginRow]> {
 }
 
 /** Runs as the gaps between them, and their lengths. */
-export function writeRejected (writer: ByteWriter, { runs, forgotten }: Rejected = { runs: [], forgotten: 0 }): void {
+function writeRejected (writer: ByteWriter, { runs, forgotten }: Rejected = { runs: [], forgotten: 0 }): void {
   writer.varint(forgotten)
   writer.varint(runs.length / 2)
   runs.forEach((number, i) => { writer.varint(number - (runs[i - 1] ?? forgotten)) })
 }
 
 /** Null if all of the numbers, `highest` being the last, have taken effect. */
-export function readRejected (reader: ByteReader, highest: number): Rejected | null {
+function readRejected (reader: ByteReader, highest: number): Rejected | null {
   const forgotten = reader.varint()
   const count = reader.count(2)
   if (count > REJECTED_RUNS_MAX) reader.fail('too many runs')
@@ -209,10 +222,6 @@ export function readRejected (reader: ByteReader, highest: number): Rejected | n
   }
   if (last > highest) reader.fail('a run beyond the highest number')
   return count === 0 && forgotten === 0 ? null : { runs, forgotten }
-}
-
-export function withRejected (row: OriginRow, rejected: Rejected | null): OriginRow {
-  return rejected === null ? row : { ...row, rejected }
 }
 
 export function writeKeys (writer: ByteWriter, keys: ReadonlyArray<readonly [number, KeyRow]>): void {

@@ -114,6 +114,18 @@ test('the README: two nodes and a witness', { timeout }, async (t) => {
   t.equal(await db2.db.get('x'), '2', 'one of them goes on with it')
 })
 
+test('the README: an observer', { timeout }, async (t) => {
+  const machines = await Machines.create(t, ['db1', 'db2', 'db3'])
+  const members = ['db1', 'db2', 'db3'].map((host) => machines.machine(host)) as [Machine, Machine, Machine]
+  await Promise.all(members.map((machine) => run('start', machine)))
+  await members[2].db.put('anything', 'at all')
+  const observer = machines.add('replica')
+  await run('observer', observer)
+  t.equal(await observer.db.get('anything'), 'at all')
+  t.equal(await members[0].db.get('from'), 'an observer')
+  t.equal(members[0].replicator.stats().members.length, 3)
+})
+
 test('the README: when a majority is gone for good', { timeout }, async (t) => {
   const hosts = ['db1', 'db2', 'db3', 'db4', 'db5']
   const machines = await Machines.create(t, hosts)

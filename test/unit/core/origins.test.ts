@@ -20,6 +20,18 @@ tape('the table keeps the highest number, and forgets the origin with the oldest
   t.equal(table.get(2), undefined, 'an entry of a forgotten origin does not bring it back')
 })
 
+tape('observers that come and go do not make members forget', { timeout: 30_000 }, async (t) => {
+  const table = new OriginTable(2)
+  table.take(1, { kind: 'open', node: 'a', start: 1 })
+  table.take(2, { kind: 'open', node: 'b', start: 1 })
+  for (let i = 3; i < 9; i++) table.take(i, { kind: 'open', node: `tab ${i}`, start: 1, observer: true })
+  t.deepEqual([...table.entries()].map(([id]) => id), [1, 2, 7, 8])
+  table.take(9, { kind: 'write', origin: 7, number: 1, body: bytes(''), operations: [] })
+  t.deepEqual(table.get(7), { node: 'tab 7', start: 1, observer: true, highest: 1, last: 9 }, 'what it is stays')
+  table.take(10, { kind: 'open', node: 'c', start: 1 })
+  t.deepEqual([...table.entries()].map(([id]) => id), [2, 7, 8, 10])
+})
+
 tape('the table tells what became of a write', { timeout: 30_000 }, async (t) => {
   const table = new OriginTable(2)
   let position = 0
