@@ -335,7 +335,7 @@ export class CoreCluster {
     return [...this.#steps()]
   }
 
-  * #steps (): Generator<Step> {
+  * #steps (): Generator<Step, undefined> {
     for (const node of this.nodes) {
       if (node.core === null || node.paused) continue
       if (node.needsFlush) yield new Step(() => `${node.name} flushes`, () => { this.#flush(node) })
@@ -355,8 +355,7 @@ export class CoreCluster {
 
   /** The first that is possible. The others are not looked for: that takes most of the time of many tests. */
   get #first (): Step | undefined {
-    for (const step of this.#steps()) return step
-    return undefined
+    return this.#steps().next().value
   }
 
   /** Runs steps, by default always the first that is possible, until none is left or `until` says so. */

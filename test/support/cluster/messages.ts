@@ -48,6 +48,7 @@ export interface NodeMethods {
   ready (): void
   stats (): ReplicatorStats
   digest (): ReplicaDigest
+  sync: () => void
   /** The most memory that the process has had, in bytes. */
   peakMemory (): number
   /** What it has now. */

@@ -79,6 +79,7 @@ const methods: Record<NodeMethod, (...args: never[]) => unknown> = {
   ready: async () => { await replicator.ready() },
   stats: () => replicator.stats(),
   digest: () => replicator.digest(),
+  sync: () => replicator.sync(),
   peakMemory: () => process.resourceUsage().maxRSS * 1024,
   memory: () => process.memoryUsage.rss(),
   trace: () => replicator.trace(),
