@@ -22,12 +22,12 @@ test('an observer writes, reads its own writes, and stays in sync, while nodes a
 
   const lapses: string[] = []
   let seen = 0
-  let stopped = false
+  const end = new AbortController()
   /** Nobody else writes its key: what it was told is written is there, or it was not told. */
   const write = async (client: string): Promise<void> => {
     let own: string | null = null
     const doubtful = new Set<string | null>([null])
-    for (let i = 0; !stopped; i++) {
+    for (let i = 0; !end.signal.aborted; i++) {
       if (!observer.up) {
         await observer.whenUp()
         continue
@@ -48,7 +48,7 @@ test('an observer writes, reads its own writes, and stays in sync, while nodes a
   }
   /** What a member has acknowledged is there after a sync. */
   const follow = async (member: ClusterNode): Promise<void> => {
-    for (let i = 0; !stopped; i++) {
+    for (let i = 0; !end.signal.aborted; i++) {
       if (!observer.up || !member.up) {
         await Promise.all([observer.whenUp(), member.whenUp()])
         continue
@@ -83,7 +83,7 @@ test('an observer writes, reads its own writes, and stays in sync, while nodes a
     t.pass(`killed and restarted: ${leader.name}, and the observer`)
   }
   await load.operations(200)
-  stopped = true
+  end.abort()
   await Promise.all(clients)
   await load.stop()
   t.deepEqual(lapses, [])
