@@ -245,6 +245,11 @@ export function reachedError (why: 'hasData' | 'role', role: 'member' | 'witness
     : 'This node has reached a cluster, and its database holds data of its own: join with an empty one, or say overwrite: true, and they are deleted')
 }
 
+/** What an observer holds, it holds for ever. */
+export function partError (): ReplicatorError {
+  return new ReplicatorError(codes.changeRefused, "The database of this observer holds another part of the data than the option 'sublevel' says: begin with an empty one")
+}
+
 export function witnessError (outcome?: Outcome): ReplicatorError {
   return new ReplicatorError(codes.witness, 'A witness holds no data: read and write on another node', outcome === undefined ? {} : { outcome })
 }

@@ -14,6 +14,7 @@ export function coreConfig (settings: Settings, { id, start, freshCluster }: { i
     name: settings.name,
     witness: settings.role === 'witness',
     observer: isObserver,
+    part: settings.part,
     mayFound: settings.mayFound,
     founders: settings.founders,
     cluster: settings.cluster,

@@ -6,11 +6,12 @@ import type { Group, MemberId } from './core/entry.ts'
 import { HEARTBEAT_MS } from './core/heartbeats.ts'
 import type { LeaseState } from './core/heartbeats.ts'
 import type { SubmissionKind } from './core/messages.ts'
+import { isInPart, samePart } from './core/part.ts'
 import type { View } from './core/view.ts'
 import { describe, describeWaiting } from './describe.ts'
 import { Callers } from './callers.ts'
 import { coreConfig } from './core-config.ts'
-import { deniedError, reachedError, removedError, witnessError } from './changes.ts'
+import { deniedError, partError, reachedError, removedError, witnessError } from './changes.ts'
 import { Changes } from './changes.ts'
 import type { Environment, Timer } from './env.ts'
 import type { ErrorCode } from './errors.ts'
@@ -151,11 +152,12 @@ export class Node implements LinkOwner {
   async #recover (): Promise<void> {
     const { logBytesMax, log: place } = this.#settings
     const files = this.#fileLog = this.#files === null ? null : fileLog(await this.#files(), logBytesMax, this.#env)
-    const { identity, recovered, stale, applied, again, inFiles, ...memory } = await recover(this.#store, files)
+    const { identity, recovered, stale, applied, again, inFiles, part: heldPart, ...memory } = await recover(this.#store, files)
     if (this.#stopping) return
     if (stale) throw staleIdentityError()
     const isMember = identity !== null && recovered.view?.members.includes(identity.id) === true
-    const { role } = this.#settings
+    const { role, part } = this.#settings
+    if (identity !== null && !samePart(heldPart, part)) throw partError()
     if (isMember && (recovered.view?.witnesses.includes(identity.id) === true ? 'witness' : 'member') !== role) throw reachedError('role', role)
     if (this.isWitness && recovered.data !== '') throw reachedError('hasData', role)
 
@@ -166,11 +168,11 @@ export class Node implements LinkOwner {
     const sync = this.#settings.durability === 'disk'
     const unsyncedMax = Math.min(UNSYNCED_BYTES, logBytesMax / 4)
     this.#starts = 'What this node has applied could not be made durable'
-    if (applied.durable < applied.position) await reapply(this.#store, again, applied)
+    if (applied.durable < applied.position) await reapply(this.#store, again, applied, part)
     if (this.#stopping) return
     this.#starts = 'The start of this node could not be noted in the store'
     // As long as everything is synced, a crash takes nothing.
-    await this.#store.batch(startBatch({ id: this.#id, start: this.#start, history: this.#history }, sync && recovered.intact), { sync: true })
+    await this.#store.batch(startBatch({ id: this.#id, start: this.#start, history: this.#history }, sync && recovered.intact, part), { sync: true })
     const isWanted = sync && place === 'files' && !this.isWitness
     this.#starts = 'The log could not be prepared, or moved to where it is to be'
     this.#log = await openLog(this.#store, { log: files, isThere: inFiles, isWanted, base: recovered.base }, this.#env)
@@ -178,7 +180,7 @@ export class Node implements LinkOwner {
     this.#markedIntact = sync && recovered.intact
 
     const config = coreConfig(this.#settings, { id: this.#id, start: this.#start, freshCluster: toHex(this.#env.randomBytes(16)) })
-    this.#applier = new Applier(this.#store, sync, unsyncedMax, { ...applied, durable: applied.position }, error => { this.#fail(storeError('The store could not be flushed', error)) })
+    this.#applier = new Applier(this.#store, sync, unsyncedMax, { ...applied, durable: applied.position }, error => { this.#fail(storeError('The store could not be flushed', error)) }, part)
     this.#writer = new LogWriter(
       this.#store, this.#log, this.#applier, sync, unsyncedMax,
       (id, applied) => { this.#input({ type: 'persisted', id, applied }) },
@@ -549,6 +551,7 @@ export class Node implements LinkOwner {
     if (this.#failure !== null) return refuse(this.#failure.code, this.#failure.message)
     if (this.#stopping || this.changes.leaving) return refuse(codes.closed, this.#stopping ? 'The replicator is closed: it takes no writes' : 'The replicator is leaving its cluster: it takes no writes')
     if (this.isWitness) return this.#callers.refuse(witnessError('aborted'))
+    if (!write.operations.every(({ key }) => isInPart(this.#settings.part, key))) return refuse(codes.notSupported, 'This observer holds a part of the data, and takes no writes of others: it could not show them')
     const bytes = write.body.length
     if (!seed && (this.#callers.size >= this.#settings.queueMax || (this.#callers.size > 0 && this.#callers.bytes + bytes > this.#settings.queueBytesMax))) {
       return refuse(codes.queueFull, `The queue of this node is full: ${this.#callers.size} writes (${this.#callers.bytes} bytes) are waiting already. Wait for earlier writes before making more (queueMax, queueBytesMax)`)

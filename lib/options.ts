@@ -82,6 +82,11 @@ export interface ReplicatorOptions {
    * `'observer'`: no member, however many there are: holds a copy that follows the cluster's, answers reads from it, and passes writes on.
    */
   role?: 'member' | 'witness' | 'observer' | undefined
+  /**
+   * Of an observer: the name of a sublevel, or the names along the way to it, if it holds only that. Reads of anything else find nothing, and writes
+   * are refused. For sublevels with the default separator. Default: all data.
+   */
+  sublevel?: string | readonly string[] | undefined
   /** The id of the cluster that this node joins, as `stats().cluster` tells it. It founds none, and joins no other. Default: any. */
   cluster?: string | undefined
   /**
@@ -131,6 +136,8 @@ export interface Settings {
   readonly traceMax: number
   readonly name: string
   readonly role: 'member' | 'witness' | 'observer'
+  /** The prefix of the keys that an observer holds; null: all. */
+  readonly part: Uint8Array | null
   /** Empty: any. */
   readonly cluster: string
   /** 0: not said. */
@@ -147,7 +154,7 @@ const SECRET_BYTES_MIN = 16
 const known = new Set<string>([
   'host', 'port', 'peers', 'minConsensus', 'consistency', 'failAfter', 'transport', 'durability', 'reads', 'writeTimeoutMs',
   'readTimeoutMs', 'failureTimeoutMs', 'queueMax', 'queueBytesMax', 'writeBytesMax', 'keyBytesMax', 'valueBytesMax', 'logBytesMax', 'log', 'traceMax',
-  'name', 'role', 'cluster', 'founders', 'overwrite', 'replaces', 'coordinator',
+  'name', 'role', 'sublevel', 'cluster', 'founders', 'overwrite', 'replaces', 'coordinator',
   'secret'
 ] satisfies Array<keyof ReplicatorOptions>)
 
@@ -184,6 +191,9 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
   if (typeof overwrite !== 'boolean') throw new TypeError("The option 'overwrite' must be a boolean")
   if (typeof replaces !== 'string' || replaces.length > fixedLimits.nameChars.value) throw new TypeError("The option 'replaces' must be the name or id of a member")
 
+  const part = readSublevel(options.sublevel)
+  if (part !== null && role !== 'observer') throw new TypeError("The option 'sublevel' is for observers: a member holds all data")
+
   const number = (name: keyof typeof optionLimits): number => {
     const { value, min, max } = optionLimits[name]
     const given = options[name]
@@ -219,6 +229,7 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
     traceMax: number('traceMax'),
     name,
     role,
+    part,
     cluster,
     founders,
     overwrite,
@@ -243,6 +254,15 @@ export function sameAddress (a: Address | null, b: Address | null): boolean {
 export function eventualError (): ReplicatorError {
   return new ReplicatorError(codes.notSupported, "minConsensus 0 with peers will mean eventual consistency, which this version does not have. Say consistency: 'strong' " +
     'for a cluster in which a node takes writes that no peer holds yet, as long as a majority of the members takes part; or set minConsensus to 1 or more.')
+}
+
+function readSublevel (sublevel: unknown): Uint8Array | null {
+  if (sublevel === undefined) return null
+  const names: unknown[] = Array.isArray(sublevel) ? sublevel : [sublevel]
+  if (names.length === 0 || !names.every(name => typeof name === 'string' && /^["-~]+$/.test(name))) {
+    throw new TypeError("The option 'sublevel' must be the name of a sublevel, or an array of names, of the characters from '\"' to '~'")
+  }
+  return new TextEncoder().encode(names.map(name => `!${String(name)}!`).join(''))
 }
 
 function readSecret (secret: unknown): Uint8Array | null {

@@ -1,3 +1,4 @@
+import type { CoreConfig } from './config.ts'
 import type { CopyState } from './effects.ts'
 import type { Group, LogName, MemberId } from './entry.ts'
 import { lastPosition } from './entry.ts'
@@ -6,6 +7,8 @@ import type { LogTail } from './log-tail.ts'
 import type { Message } from './messages.ts'
 import type { KeyRow } from './idempotency.ts'
 import type { OriginRow } from './origins.ts'
+import type { Part } from './part.ts'
+import { beforePart, isBeyondPart, isInPart } from './part.ts'
 import type { View } from './view.ts'
 
 /** How far a member that catches up has come: positions of the log, or bytes of a copy (`total` 0: not known). */
@@ -69,6 +72,7 @@ export class CatchUp {
   /** Nothing more is fetched while so much waits to be applied. */
   readonly #tailBytesMax: number
   readonly #follows: boolean
+  readonly #part: Part | null
   #source: MemberId | null = null
   #waiting: 'fetch' | 'copy' | 'verify' | 'digest' | 'disk' | null = null
   #askedAt = 0
@@ -81,10 +85,11 @@ export class CatchUp {
   #left = 0
   #verifying: Verification | null = null
 
-  /** `follows`: there is always more to come. */
-  constructor (host: CatchUpHost, patienceMs: number, tailBytesMax: number, follows = false) {
+  /** `observer`: there is always more to come, and it may hold only a part of the data. */
+  constructor (host: CatchUpHost, patienceMs: number, tailBytesMax: number, { observer = false, part = null }: Partial<Pick<CoreConfig, 'observer' | 'part'>> = {}) {
     this.#host = host
-    this.#follows = follows
+    this.#follows = observer
+    this.#part = part
     this.#patienceMs = patienceMs
     this.#tailBytesMax = tailBytesMax
   }
@@ -201,11 +206,13 @@ export class CatchUp {
     const { copy } = this.#host
     if (!this.#answers(from, 'copy')) return
     // The answer to an earlier request may be older than what has been applied since.
-    if (copy === null || copy.after === null || !sameBytes(copy.after, after) || applied !== this.#host.applied || !this.#host.atRest) return
+    if (copy === null || copy.after === null || !sameBytes(this.#after(copy.after), after) || applied !== this.#host.applied || !this.#host.atRest) return
     this.#waiting = 'disk'
     this.#left = left
     for (const [key, value] of entries) this.#copied += key.length + value.length
-    this.#host.restore({ after, through, entries, copy: { after: through, high: Math.max(copy.high, high) } })
+    const part = this.#part
+    const end = through === null || (part !== null && isBeyondPart(part, through)) ? null : through
+    this.#host.restore({ after: copy.after, through: end, entries: entries.filter(([key]) => isInPart(part, key)), copy: { after: end, high: Math.max(copy.high, high) } })
     this.#fetchNext = true
   }
 
@@ -268,8 +275,18 @@ export class CatchUp {
       this.#fetchNext = false
       return
     }
-    if (copy.after !== null) this.#ask(source, 'copy', { type: 'copy', after: copy.after, applied })
-    else this.#ask(source, 'verify', { type: 'verify', applied })
+    if (copy.after !== null) {
+      this.#ask(source, 'copy', { type: 'copy', after: this.#after(copy.after), applied })
+    } else if (this.#part !== null) {
+      // Nobody has the digest of a part.
+      this.#waiting = 'disk'
+      this.#host.copied()
+    } else this.#ask(source, 'verify', { type: 'verify', applied })
+  }
+
+  /** After which key to ask for the next chunk, if the copy has got so far. What is before a part is of no use. */
+  #after (key: Uint8Array): Uint8Array {
+    return key.length === 0 && this.#part !== null ? beforePart(this.#part) : key
   }
 
   #compare (): void {

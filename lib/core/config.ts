@@ -3,6 +3,7 @@ import type { CopyState } from './effects.ts'
 import type { Group, LogName, MemberId } from './entry.ts'
 import type { KeyRow } from './idempotency.ts'
 import type { OriginRow } from './origins.ts'
+import type { Part } from './part.ts'
 import type { SubmissionLimits } from './submissions.ts'
 import type { View, Vow } from './view.ts'
 
@@ -20,6 +21,8 @@ export interface CoreConfig extends CoordinatorLimits, SubmissionLimits {
   readonly witness: boolean
   /** It follows the log, and is never a member. */
   readonly observer: boolean
+  /** An observer may hold only a part of the data; null: all of them. */
+  readonly part: Part | null
   /** It may found a cluster, with at least so many nodes. */
   readonly mayFound: boolean
   readonly founders: number

@@ -22,6 +22,7 @@ import { longer } from './leases.ts'
 import { Log } from './log.ts'
 import type { LogHost } from './log.ts'
 import type { LogTail } from './log-tail.ts'
+import { membersOnly, observersMay } from './messages.ts'
 import type { Denial, Founding, Joining, Message, PromiseMessage, Removal } from './messages.ts'
 import type { OriginTable } from './origins.ts'
 import { Pace } from './pace.ts'
@@ -35,11 +36,6 @@ import { Source } from './source.ts'
 import { Submissions } from './submissions.ts'
 import type { View, Vow } from './view.ts'
 import { holders, isLive } from './view.ts'
-
-/** What only members may say. From anybody else it is late, or early, and means nothing. */
-const membersOnly: ReadonlySet<Message['type']> = new Set(['follow', 'ack', 'open', 'submit', 'withdraw'])
-/** All that observers may say: they take no part in what is agreed on. */
-const observersMay: ReadonlySet<Message['type']> = new Set(['status', 'open', 'submit', 'withdraw', 'fetch', 'copy', 'verify', 'readIndex'])
 
 type Hosts = AgreementHost & CatchUpHost & CoordinatorHost & HeartbeatHost & LogHost & ObservingHost & ParticipantHost & ReadIndexHost & SourceHost
 
@@ -103,7 +99,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.submissions = new Submissions(this, config)
     this.#heartbeats = new Heartbeats(this, config.failureTimeoutMs)
     this.#source = new Source(this)
-    this.#catchUp = new CatchUp(this, 2 * this.#pace.stallMs, config.tailBytesMax, config.observer)
+    this.#catchUp = new CatchUp(this, 2 * this.#pace.stallMs, config.tailBytesMax, config)
     this.#observing = config.observer ? new Observing(this) : null
     this.copying = new Copying(this, { belonging: this.#belonging, log: this.#log, application: this.#application, pace: this.#pace }, recovered.copy)
   }

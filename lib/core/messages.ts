@@ -200,6 +200,11 @@ export type Message =
   /** The answer: that position is committed. */
   | { readonly type: 'index', readonly number: number, readonly position: number }
 
+/** What only members may say. From anybody else it is late, or early, and means nothing. */
+export const membersOnly: ReadonlySet<Message['type']> = new Set(['follow', 'ack', 'open', 'submit', 'withdraw'])
+/** All that observers may say: they take no part in what is agreed on. */
+export const observersMay: ReadonlySet<Message['type']> = new Set(['status', 'open', 'submit', 'withdraw', 'fetch', 'copy', 'verify', 'readIndex'])
+
 /** A user's write; one of the data that a founder brought along; the mark that ends those. The numbers are those of the wire. */
 export const submissionKinds = { write: 0, seeded: 1, seed: 2 } as const
 export type SubmissionKind = keyof typeof submissionKinds

@@ -3,6 +3,8 @@ import type { Group, LogName } from '../core/entry.ts'
 import { lastPosition } from '../core/entry.ts'
 import { keyRowOf } from '../core/idempotency.ts'
 import type { OriginRow } from '../core/origins.ts'
+import type { Part } from '../core/part.ts'
+import { isInPart } from '../core/part.ts'
 import { toHex } from '../wire/hex.ts'
 import type { Operation } from '../wire/operations.ts'
 import type { AppliedState } from './layout.ts'
@@ -26,6 +28,7 @@ export class Applier {
   readonly #sync: boolean
   readonly #flushBytes: number
   readonly #onError: (error: unknown) => void
+  readonly #part: Part | null
   #state: AppliedState
   #covered: number
   /** Rows that changed after `durable`, each with the position at which it did. */
@@ -38,8 +41,9 @@ export class Applier {
   /** Counts the copies: what a flush covered that began before is not there any more. */
   #copies = 0
 
-  /** `sync`: what is applied has to become durable. The store is flushed whenever `flushBytes` were applied. */
-  constructor (store: Store, sync: boolean, flushBytes: number, state: AppliedState, onError: (error: unknown) => void) {
+  /** `sync`: what is applied has to become durable. The store is flushed whenever `flushBytes` were applied. `part`: of the data; null: all. */
+  constructor (store: Store, sync: boolean, flushBytes: number, state: AppliedState, onError: (error: unknown) => void, part: Part | null = null) {
+    this.#part = part
     this.#store = store
     this.#sync = sync
     this.#flushBytes = flushBytes
@@ -56,7 +60,7 @@ export class Applier {
     const durable = this.#sync && !sync ? this.#state.durable : position
     const state = { position, epoch, seeded, durable }
 
-    const operations = operationsOf(groups)
+    const operations = operationsOf(groups, this.#part)
     for (const [id, { row }] of this.#rows) operations.push(rowOperation(id, row))
     // One that stays because of a power cut leaves again after the next start.
     for (const position of gone) operations.push({ type: 'del', key: keyedKey(position) })
@@ -103,7 +107,7 @@ export class Applier {
       groups.push(...await log.read(at + 1, REAPPLIED_BYTES))
       at = lastPosition(groups[groups.length - 1] as Group)
     }
-    await reapply(this.#store, groups, this.#state, [...this.#rows].map(([id, { row }]) => [id, row]))
+    await reapply(this.#store, groups, this.#state, this.#part, [...this.#rows].map(([id, { row }]) => [id, row]))
   }
 
   async #flush (): Promise<void> {
@@ -127,10 +131,10 @@ export class Applier {
  * left of it in the end, so that nobody who reads sees it go back. `rows`: those of the table of origins that may not be durable
  * either; at a start, what the store found when it was opened is. Each batch is synced. Interrupted, it can begin anew.
  */
-export async function reapply (store: Store, groups: readonly Group[], state: AppliedState, rows: Iterable<readonly [number, OriginRow | null]> = []): Promise<void> {
+export async function reapply (store: Store, groups: readonly Group[], state: AppliedState, part: Part | null = null, rows: Iterable<readonly [number, OriginRow | null]> = []): Promise<void> {
   const last = new Map<string, Operation>()
   for (const group of groups) {
-    if (group.first > state.durable && lastPosition(group) <= state.position) for (const op of operationsOf([group])) last.set(toHex(op.key), op)
+    if (group.first > state.durable && lastPosition(group) <= state.position) for (const op of operationsOf([group], part)) last.set(toHex(op.key), op)
   }
   let operations: Operation[] = []
   let bytes = 0
@@ -147,12 +151,12 @@ export async function reapply (store: Store, groups: readonly Group[], state: Ap
   await store.batch(operations, { sync: true })
 }
 
-/** What entries change in the data, and in the table of keys. */
-function operationsOf (groups: readonly Group[]): Operation[] {
+/** What entries change in this part of the data, and in the table of keys. */
+function operationsOf (groups: readonly Group[], part: Part | null): Operation[] {
   const operations: Operation[] = []
   for (const group of groups) {
     group.entries.forEach((entry, i) => {
-      if (entry.kind === 'write') for (const op of entry.operations) operations.push(op as Operation)
+      if (entry.kind === 'write') for (const op of entry.operations) if (isInPart(part, op.key)) operations.push(op as Operation)
       const row = keyRowOf(entry)
       if (row !== null) operations.push({ type: 'put', key: keyedKey(group.first + i), value: encodeKeyRow(row) })
     })

@@ -22,7 +22,7 @@ export const STATE_FORMAT = 1
 const ID_BYTES = 16
 const LOG_ID_BYTES = 8
 
-const kinds = { identity: 1, vow: 2, view: 3, applied: 4, origin: 5, accepted: 6, base: 7, copy: 8, intact: 9, sighting: 10, addresses: 11, stale: 12, logFile: 13, keyed: 14, log: 16 } as const
+const kinds = { identity: 1, vow: 2, view: 3, applied: 4, origin: 5, accepted: 6, base: 7, copy: 8, intact: 9, sighting: 10, addresses: 11, stale: 12, logFile: 13, keyed: 14, part: 15, log: 16 } as const
 
 export const identityKey = key(kinds.identity)
 export const vowKey = key(kinds.vow)
@@ -41,6 +41,7 @@ export const staleKey = key(kinds.stale)
 export const logFileKey = key(kinds.logFile)
 export const keyedStart = key(kinds.keyed)
 export const keyedEnd = key(kinds.keyed + 1)
+export const partKey = key(kinds.part)
 export const logStart = key(kinds.log)
 export const logEnd = key(kinds.log + 1)
 
@@ -207,6 +208,15 @@ export function encodeKeyRow ({ key, digest }: KeyRow): Uint8Array {
 
 export function decodeKeyRow (record: Uint8Array): KeyRow {
   return decodeState(record, (reader) => ({ key: readKey(reader), digest: reader.u32() }))
+}
+
+/** Which part of the data is here, by a prefix of its keys. */
+export function encodePart (part: Uint8Array): Uint8Array {
+  return encodeState((writer) => { writer.bytes(part) })
+}
+
+export function decodePart (record: Uint8Array): Uint8Array {
+  return decodeState(record, (reader) => reader.bytes().slice())
 }
 
 /** The name of the log where it was truncated. */

@@ -18,8 +18,8 @@ import { RESERVED } from './keys.ts'
 import type { AppliedState, IdentityState, Sighting } from './layout.ts'
 import {
   acceptedKey, addressesKey, appliedKey, baseKey, copyKey, decodeAddresses, decodeApplied, decodeBase, decodeCopy, decodeIdentity,
-  decodeKeyRow, decodeLogFile, decodeMark, decodeRow, decodeSighting, decodeView, decodeVow, encodeIdentity, encodeMark, identityKey, intactKey, keyedEnd, keyedStart, kindOf, logEnd, logFileKey,
-  logStart, numberOf, originsEnd, originsStart, peerOf, sightingsEnd, sightingsStart, staleKey, viewKey, vowKey
+  decodeKeyRow, decodeLogFile, decodeMark, decodePart, decodeRow, decodeSighting, decodeView, decodeVow, encodeIdentity, encodeMark, encodePart, identityKey, intactKey, keyedEnd, keyedStart, kindOf, logEnd, logFileKey,
+  logStart, numberOf, originsEnd, originsStart, partKey, peerOf, sightingsEnd, sightingsStart, staleKey, viewKey, vowKey
 } from './layout.ts'
 import type { FileLog } from './file-log.ts'
 import type { Store } from './store.ts'
@@ -28,6 +28,8 @@ import { storedRecords } from './store-medium.ts'
 export interface RecoveredDisk {
   /** Null on a store that no replicator has used. */
   readonly identity: IdentityState | null
+  /** An observer holds this part of the data; null: all. */
+  readonly part: Uint8Array | null
   /** Another node has found that this disk is a copy, or an old state of one that went on. */
   readonly stale: boolean
   /** What was seen of other nodes, by their ids. */
@@ -44,6 +46,7 @@ export interface RecoveredDisk {
 
 interface State {
   identity: IdentityState | null
+  part: Uint8Array | null
   stale: boolean
   addresses: readonly Address[]
   readonly sightings: Map<string, Sighting>
@@ -68,6 +71,7 @@ interface State {
 export async function recover (store: Store, log: FileLog | null = null): Promise<RecoveredDisk> {
   const state: State = {
     identity: null,
+    part: null,
     stale: false,
     addresses: [],
     sightings: new Map(),
@@ -105,6 +109,7 @@ export async function recover (store: Store, log: FileLog | null = null): Promis
   const { vow, view, accepted, applied, copy, rows, keys } = state
   return {
     identity: state.identity,
+    part: state.part,
     stale: state.stale,
     sightings: state.sightings,
     addresses: state.addresses,
@@ -135,9 +140,10 @@ export async function recover (store: Store, log: FileLog | null = null): Promis
  * What a node writes, synced, before it tells anybody of its start. Unless it stays `intact` (its log was, and it syncs all that
  * it appends), its log is in doubt after a crash of the machine from then on, until `intactBatch()` is written.
  */
-export function startBatch (identity: IdentityState, intact: boolean): Operation[] {
+export function startBatch (identity: IdentityState, intact: boolean, part: Uint8Array | null = null): Operation[] {
   return [
     { type: 'put', key: identityKey, value: encodeIdentity(identity) },
+    ...part === null ? [] : [{ type: 'put' as const, key: partKey, value: encodePart(part) }],
     intact ? { type: 'put', key: intactKey, value: encodeMark() } : { type: 'del', key: intactKey }
   ]
 }
@@ -169,7 +175,8 @@ function readState (state: State, key: Uint8Array, value: Uint8Array): void {
   } else if (compareBytes(key, staleKey) === 0) {
     decodeMark(value)
     state.stale = true
-  } else if (compareBytes(key, addressesKey) === 0) state.addresses = decodeAddresses(value)
+  } else if (compareBytes(key, partKey) === 0) state.part = decodePart(value)
+  else if (compareBytes(key, addressesKey) === 0) state.addresses = decodeAddresses(value)
   else if (compareBytes(key, sightingsStart) > 0 && compareBytes(key, sightingsEnd) < 0) state.sightings.set(peerOf(key), decodeSighting(value))
   else throw new FormatError('a record of unknown kind')
 }

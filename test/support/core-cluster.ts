@@ -185,6 +185,7 @@ export class CoreCluster {
       name,
       witness: node.witness,
       observer: node.observer,
+      part: null,
       opensLate: node.observer,
       mayFound: node.joins === null,
       founders: 0,

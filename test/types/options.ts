@@ -36,6 +36,7 @@ export const all: Required<ReplicatorOptions> = {
   traceMax: undefined,
   name: maybe.name,
   role: 'witness',
+  sublevel: undefined,
   cluster: maybe.name,
   founders: maybe.port,
   overwrite: undefined,

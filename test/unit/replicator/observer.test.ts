@@ -154,3 +154,52 @@ test('options that are for members are no observer\'s', { timeout }, async (t) =
     t.throws(() => Replicator(new MemoryLevel(), { role: 'observer', peers: [addressOf(1)], ...options }), /for members, and an observer is none/)
   }
 })
+
+test('an observer of a sublevel holds that, and nothing else', { timeout }, async (t) => {
+  const { board, trio: [one, two] } = await observed(t)
+  const lists = one.db.sublevel('lists')
+  const lower = one.db.sublevel(['lists', 'a'])
+  // Around it, and so many inside that they take several chunks.
+  for (const key of ['!lists', '!lists ', '!lists!', '!lists"x', '!list!a', '!listt!a', '~']) await one.db.put(key, 'around')
+  await lists.batch(Array.from({ length: 30 }, (_, i) => ({ type: 'put', key: `k${i}`, value: 'x'.repeat(100_000) })))
+  await lower.put('deep', '1')
+
+  const part = createMember(t, board, 5, [2], { role: 'observer', sublevel: 'lists', knowsItself: false })
+  await part.replicator.ready()
+  const held = async (): Promise<string[]> => (await part.db.keys().all()).filter(key => !key.startsWith('!lists!k'))
+  t.deepEqual(await held(), ['!lists!', '!lists!!a!deep'])
+  t.equal((await part.db.keys({ gte: '!lists!k', lt: '!lists!l' }).all()).length, 30)
+
+  await part.db.sublevel('lists').put('mine', '2')
+  await two.db.batch([{ type: 'put', key: '!lists!both', value: '3' }, { type: 'put', key: 'both', value: '3' }, { type: 'del', key: '!lists!!a!deep' }])
+  await part.replicator.sync()
+  t.deepEqual(await held(), ['!lists!', '!lists!both', '!lists!mine'])
+  t.equal(await lists.get('mine'), '2')
+  t.equal(await verdict(part.db.put('elsewhere', '4')), 'LEVEL_NOT_SUPPORTED aborted')
+  t.equal(await verdict(part.db.batch([{ type: 'put', key: '!lists!x', value: '4' }, { type: 'del', key: 'elsewhere' }])), 'LEVEL_NOT_SUPPORTED aborted')
+
+  await part.db.close()
+  await part.db.open()
+  await part.replicator.ready()
+  t.deepEqual(await held(), ['!lists!', '!lists!both', '!lists!mine'])
+  await part.replicator.close()
+  await part.replicator.release()
+  for (const sublevel of ['other', undefined]) {
+    const changed = createMember(t, board, 5, [2], { db: part.db, role: 'observer', knowsItself: false, ...sublevel === undefined ? {} : { sublevel } })
+    t.equal((await rejection(changed.replicator.ready()))?.code, 'LEVEL_CHANGE_REFUSED', 'it cannot become another one')
+    await changed.replicator.close()
+    await changed.replicator.release()
+  }
+})
+
+test('an observer of a sublevel that brings other data along loses them', { timeout }, async (t) => {
+  const { board, trio: [one] } = await observed(t)
+  await one.db.sublevel('a').put('x', '1')
+  const db = new MemoryLevel<string, string>()
+  for (const key of ['0', '!a!own', '!b!own', 'z']) await db.put(key, 'own')
+  const part = createMember(t, board, 5, [1], { db, role: 'observer', sublevel: ['a'], overwrite: true, knowsItself: false })
+  await part.replicator.ready()
+  t.deepEqual(await db.iterator().all(), [['!a!x', '1']])
+  for (const sublevel of ['', '!', [], ['a', ''], 7]) t.throws(() => Replicator(new MemoryLevel(), { role: 'observer', peers: [], sublevel } as object), /'sublevel' must be/)
+  t.throws(() => Replicator(new MemoryLevel(), { peers: [], sublevel: 'a' }), /for observers/)
+})

@@ -7,9 +7,9 @@ import { denials, submissionKinds } from '../../../lib/core/messages.ts'
 import { isReserved } from '../../../lib/store/keys.ts'
 import {
   acceptedKey, addressesKey, appliedKey, baseKey, copyKey, decodeAddresses, decodeApplied, decodeBase, decodeCopy,
-  decodeIdentity, decodeKeyRow, decodeLogFile, decodeMark, decodeRow, decodeSighting, decodeView, decodeVow, encodeAddresses, encodeApplied,
-  encodeBase, encodeCopy, encodeIdentity, encodeKeyRow, encodeLogFile, encodeMark, encodeRow, encodeSighting, encodeView, encodeVow, identityKey,
-  intactKey, keyedKey, logFileKey, logKey, numberOf, originKey, peerOf, sightingKey, staleKey, viewKey, vowKey
+  decodeIdentity, decodeKeyRow, decodeLogFile, decodeMark, decodePart, decodeRow, decodeSighting, decodeView, decodeVow, encodeAddresses, encodeApplied,
+  encodeBase, encodeCopy, encodeIdentity, encodeKeyRow, encodeLogFile, encodeMark, encodePart, encodeRow, encodeSighting, encodeView, encodeVow, identityKey,
+  intactKey, keyedKey, logFileKey, logKey, numberOf, originKey, partKey, peerOf, sightingKey, staleKey, viewKey, vowKey
 } from '../../../lib/store/layout.ts'
 import { decodeAuth, decodeChallenge, decodeProof, encodeAuth, encodeChallenge, encodeProof } from '../../../lib/wire/auth.ts'
 import { ByteReader, ByteWriter, WireError } from '../../../lib/wire/bytes.ts'
@@ -23,8 +23,8 @@ import { fromHex, toHex } from '../../../lib/wire/hex.ts'
 import type { WireMessage } from '../../../lib/wire/messages.ts'
 import { readMessages, writeMessage } from '../../../lib/wire/messages.ts'
 import { decodeOperations, encodeOperations } from '../../../lib/wire/operations.ts'
-import { decodeRpcFrame, encodeRpcHeader, rpcPayload } from '../../../lib/wire/rpc-frame.ts'
-import { concat, framed } from '../../support/bytes.ts'
+import { decodeRpcFrame } from '../../../lib/wire/rpc-frame.ts'
+import { concat, encodeCall, framed } from '../../support/bytes.ts'
 
 // The vectors of `spec/vectors`: bytes that were released stay what they are. Each is decoded, compared with what it
 // is said to hold, and encoded again; those under `refused` must be refused.
@@ -90,7 +90,7 @@ const integerCodec: Codec = {
 
 const rpcCodec: Codec = {
   decode: decodeRpcFrame,
-  encode: (frame: ReturnType<typeof decodeRpcFrame>) => concat(encodeRpcHeader(frame), rpcPayload(frame))
+  encode: encodeCall
 }
 
 const streamCodec: Codec = {
@@ -143,7 +143,8 @@ const codecs: Record<string, Codec> = {
   sighting: { decode: decodeSighting, encode: encodeSighting },
   addresses: { decode: decodeAddresses, encode: encodeAddresses },
   stale: markCodec,
-  logFile: { decode: decodeLogFile, encode: encodeLogFile }
+  logFile: { decode: decodeLogFile, encode: encodeLogFile },
+  part: { decode: (bytes) => toHex(decodePart(bytes)), encode: (hex) => encodePart(fromHex(hex as string)) }
 }
 
 const used = new Set<string>()
@@ -214,7 +215,8 @@ tape('vectors: keys of the store', { timeout: 30_000 }, async (t) => {
     sighting: sightingKey('0b'.padStart(32, '0')),
     addresses: addressesKey,
     stale: staleKey,
-    logFile: logFileKey
+    logFile: logFileKey,
+    part: partKey
   }
 
   for (const { kind, number, hex } of vectors) {
