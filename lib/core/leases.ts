@@ -11,6 +11,9 @@ export function longer (ms: number): number {
   return ms * (1 + CLOCK_RATE_BOUND)
 }
 
+/** Nobody has granted a lease of which more is left. */
+export const LEASE_LEFT_MAX_MS = Math.ceil(longer(LEASE_MS))
+
 interface Instant {
   readonly now: number
   readonly wall: number

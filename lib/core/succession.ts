@@ -1,5 +1,6 @@
 import type { MemberId } from './entry.ts'
 import { compareNames } from './entry.ts'
+import { LEASE_LEFT_MAX_MS } from './leases.ts'
 import type { PromiseMessage } from './messages.ts'
 import type { View } from './view.ts'
 import { holders, isQuorum, majority, nameOf, since } from './view.ts'
@@ -163,7 +164,8 @@ function waitFor (promises: ReadonlyMap<MemberId, PromiseMessage>, previous: Vie
   const someoneMay = previous !== null && ![...previous.members, ...previous.before].every(id => promises.has(id))
   const waits = [...promises.values()].flatMap(({ leases }) => leases)
     .filter(({ holder }) => holder === '' ? someoneMay : !promises.has(holder))
-  return Math.max(0, ...waits.map(({ ms }) => ms))
+  // Whoever says more lies, and shall not stop the cluster by it.
+  return Math.min(LEASE_LEFT_MAX_MS, Math.max(0, ...waits.map(({ ms }) => ms)))
 }
 
 function newest (promises: ReadonlyMap<MemberId, PromiseMessage>): View | null {

@@ -156,6 +156,7 @@ tape('it waits for the leases of those who have not promised, and for the longes
   t.equal(wait({ a: promise({ leases }), b: promise({ leases: [{ holder: 'c', ms: 410 }] }) }), 410)
   t.equal(wait({ a: promise({ leases }), b: promise({ leases }), c: promise({ leases }) }), 0, 'all have promised')
   t.equal(wait({ b: promise({ leases }), c: promise() }), 600)
+  t.equal(wait({ a: promise({ leases: [{ holder: 'c', ms: 2 ** 40 }] }), b: promise() }), 630, 'nobody can have granted more')
 })
 
 tape('cluster, members, names and seeder are those of the predecessor', { timeout }, async (t) => {
