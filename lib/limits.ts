@@ -69,6 +69,9 @@ export const optionLimits = {
   failAfter: {
     what: 'attempts in a row to reach a peer', unit: 'number', value: 16, min: 1, max: 1e9, code: codes.unreachable, beyond: 'if too few are left; dialling goes on'
   },
+  observersMax: {
+    what: 'observers that are connected to a node', unit: 'number', value: 100, min: 0, max: 10_000, code: codes.queueFull, beyond: 'the observer tries again'
+  },
   traceMax: {
     what: 'events that `trace()` gives', unit: 'number', value: 512, min: 0, max: 65_536, code: null, beyond: 'the oldest is forgotten'
   },
@@ -108,9 +111,6 @@ export const fixedLimits = {
   sessions: {
     what: 'peers that are connected, beside members', unit: 'number', value: MEMBERS_MAX - 1, code: codes.queueFull, beyond: 'the peer tries again'
   },
-  observers: {
-    what: 'observers that are connected', unit: 'number', value: 1000, code: codes.queueFull, beyond: 'the observer tries again'
-  },
   sightings: {
     what: 'peers whose starts a node remembers, to know copied disks', unit: 'number', value: 256, code: null, beyond: 'the oldest is forgotten'
   },
@@ -124,7 +124,10 @@ export const fixedLimits = {
     what: 'writes of an observer that are sent and undecided', unit: 'number', value: 256, code: null, beyond: 'the others queue'
   },
   observerWindowBytes: {
-    what: 'bytes of these writes, and one write more', unit: 'bytes', value: MIB, code: null, beyond: 'the others queue'
+    what: 'bytes of these writes, and one write more', unit: 'bytes', value: MIB / 2, code: null, beyond: 'the others queue'
+  },
+  observerWriteBytes: {
+    what: 'a write of an observer, if `writeBytesMax` is not less', unit: 'bytes', value: MIB, code: codes.tooLarge, beyond: ''
   },
   submitBytes: {
     what: 'writes in one message to the coordinator, or one larger write', unit: 'bytes', value: MIB, code: null, beyond: 'the next message'
@@ -172,7 +175,7 @@ export const fixedLimits = {
     what: 'a frame', unit: 'bytes', value: 32 * MIB, code: codes.protocol, beyond: 'the peer is disconnected'
   },
   strangerFrameBytes: {
-    what: 'a frame of a peer that is neither a member nor an observer', unit: 'bytes', value: 2 * MIB, code: codes.protocol, beyond: 'the peer is disconnected'
+    what: 'a frame of a peer that is no member', unit: 'bytes', value: 2 * MIB, code: codes.protocol, beyond: 'the peer is disconnected'
   },
   messages: {
     what: 'messages in a frame', unit: 'number', value: MESSAGES_MAX, code: codes.protocol, beyond: 'the peer is disconnected'

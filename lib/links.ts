@@ -27,7 +27,6 @@ const debug = createDebug('quorum-level:node')
 
 /** As many sessions as a cluster can have other members. Beyond, only members get one. */
 const SESSIONS_MAX = fixedLimits.sessions.value
-const OBSERVERS_MAX = fixedLimits.observers.value
 
 /** What the links of a node tell it. */
 export interface LinkEvents {
@@ -101,6 +100,7 @@ export class Links implements NetworkHandler {
   readonly #cluster: string
   readonly #observer: boolean
   readonly #hasSecret: boolean
+  readonly #observersMax: number
   #sightings: Sightings
   /** Of observers: there may be many, so they are not kept, and do not make those of members go. */
   readonly #observerSightings = new Sightings(new Map(), () => {})
@@ -109,13 +109,14 @@ export class Links implements NetworkHandler {
   #kept = ''
 
   constructor (
-    network: Network, { address, cluster, discovery, role, secret }: Pick<Settings, 'address' | 'cluster' | 'discovery' | 'role' | 'secret'>, env: Environment,
+    network: Network, { address, cluster, discovery, role, secret, observersMax }: Pick<Settings, 'address' | 'cluster' | 'discovery' | 'role' | 'secret' | 'observersMax'>, env: Environment,
     resolver: Resolver, owner: LinkOwner, events: LinkEvents, trace: Trace | null = null
   ) {
     this.#network = network
     this.#env = env
     this.#trace = trace
     this.#hasSecret = secret !== null
+    this.#observersMax = observersMax
     this.#observer = role === 'observer'
     // Nobody need dial an observer.
     this.#address = this.#observer ? null : address
@@ -210,7 +211,7 @@ export class Links implements NetworkHandler {
     if (isOther(this.#owner.cluster) || isOther(this.#cluster)) return codes.clusterMismatch
     // Whoever is no member may have to do with the cluster all the same, but shall not take a member's place.
     const others = [...this.#links.values()].filter(({ session }) => session.peer.observer === peer.observer && session.peer.id !== peer.id).length
-    if (others >= (peer.observer ? OBSERVERS_MAX : SESSIONS_MAX) && this.#owner.known?.members.includes(peer.id) !== true) return codes.queueFull
+    if (others >= (peer.observer ? this.#observersMax : SESSIONS_MAX) && this.#owner.known?.members.includes(peer.id) !== true) return codes.queueFull
     sightings.note(peer)
     return null
   }
@@ -240,10 +241,10 @@ export class Links implements NetworkHandler {
     this.#gossip(session.peer.observer ? [link] : this.#links.values())
   }
 
-  /** Only members, and observers that write, send anything large. A member that was just removed may have something under way. */
+  /** Only members send anything large. One that was just removed may have something under way. */
   frameBytesMaxOf ({ id, observer }: Identity): number {
     const { known } = this.#owner
-    const isStranger = known !== null && !observer && !known.members.includes(id) && !known.before.includes(id)
+    const isStranger = observer || (known !== null && !known.members.includes(id) && !known.before.includes(id))
     return (isStranger ? fixedLimits.strangerFrameBytes : fixedLimits.frameBytes).value
   }
 

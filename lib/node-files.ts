@@ -1,5 +1,5 @@
-import type * as Fs from 'node:fs'
-import type * as Path from 'node:path'
+import fs from 'node:fs'
+import path from 'node:path'
 import type { Files, WritableFile } from './store/files.ts'
 
 /** Zeros are written so many bytes at a time. */
@@ -11,34 +11,30 @@ const POOL_BYTES = 65_536
 /** No system takes more buffers at once (IOV_MAX). */
 const BUFFERS_MAX = 1024
 
+// In a browser, `lib/browser/node-files.ts` takes the place of this file.
+
 /** A directory of the file system. It need not be there yet. */
 export async function nodeFiles (directory: string): Promise<Files> {
-  // Loaded when needed: browsers have no files.
-  const [fs, path] = await Promise.all([import('node:fs'), import('node:path')])
-  return new NodeFiles(fs, path, path.resolve(directory))
+  return new NodeFiles(path.resolve(directory))
 }
 
 class NodeFiles implements Files {
-  readonly #fs: typeof Fs
-  readonly #path: typeof Path
   readonly #directory: string
 
-  constructor (fs: typeof Fs, path: typeof Path, directory: string) {
-    this.#fs = fs
-    this.#path = path
+  constructor (directory: string) {
     this.#directory = directory
   }
 
   async list (): Promise<string[]> {
-    return await unless(['ENOENT'], this.#fs.promises.readdir(this.#directory)) ?? []
+    return await unless(['ENOENT'], fs.promises.readdir(this.#directory)) ?? []
   }
 
   async size (name: string): Promise<number> {
-    return (await this.#fs.promises.stat(this.#at(name))).size
+    return (await fs.promises.stat(this.#at(name))).size
   }
 
   async read (name: string, position: number, length: number): Promise<Uint8Array> {
-    const handle = await this.#fs.promises.open(this.#at(name), 'r')
+    const handle = await fs.promises.open(this.#at(name), 'r')
     try {
       const bytes = new Uint8Array(length)
       let read = 0
@@ -53,7 +49,7 @@ class NodeFiles implements Files {
 
   async create (name: string, bytes: number): Promise<void> {
     await this.#makeDirectory()
-    const handle = await this.#fs.promises.open(this.#at(name), 'w')
+    const handle = await fs.promises.open(this.#at(name), 'w')
     try {
       const zeros = new Uint8Array(Math.min(bytes, ZEROS_BYTES))
       for (let at = 0; at < bytes;) at += (await handle.write(zeros, 0, Math.min(zeros.length, bytes - at), at)).bytesWritten
@@ -69,45 +65,45 @@ class NodeFiles implements Files {
   }
 
   async rename (from: string, to: string): Promise<void> {
-    await this.#fs.promises.rename(this.#at(from), this.#at(to))
+    await fs.promises.rename(this.#at(from), this.#at(to))
     await this.#syncDirectory(this.#directory)
   }
 
   async remove (name: string): Promise<void> {
-    await unless(['ENOENT'], this.#fs.promises.unlink(this.#at(name)))
+    await unless(['ENOENT'], fs.promises.unlink(this.#at(name)))
   }
 
   async open (name: string): Promise<WritableFile> {
-    const { constants } = this.#fs
+    const { constants } = fs
     // Apple's O_DSYNC leaves the data in the cache of the drive, its fdatasync, as Node.js calls it, does not.
     const dsync: number = process.platform === 'darwin' ? 0 : constants.O_DSYNC ?? 0
     const fd = await new Promise<number>((resolve, reject) => {
-      this.#fs.open(this.#at(name), constants.O_WRONLY | dsync, (error, fd) => { settle(error, fd, resolve, reject) })
+      fs.open(this.#at(name), constants.O_WRONLY | dsync, (error, fd) => { settle(error, fd, resolve, reject) })
     })
-    return new NodeFile(this.#fs, fd, this.#at(name), dsync !== 0)
+    return new NodeFile(fd, this.#at(name), dsync !== 0)
   }
 
   async removeDirectory (): Promise<void> {
-    await unless(['ENOENT', 'ENOTEMPTY', 'EEXIST'], this.#fs.promises.rmdir(this.#directory))
+    await unless(['ENOENT', 'ENOTEMPTY', 'EEXIST'], fs.promises.rmdir(this.#directory))
   }
 
   #at (name: string): string {
-    return this.#path.join(this.#directory, name)
+    return path.join(this.#directory, name)
   }
 
   /** A new directory has to be on stable storage in its parent, and that in its own. */
   async #makeDirectory (): Promise<void> {
-    const first = await this.#fs.promises.mkdir(this.#directory, { recursive: true })
+    const first = await fs.promises.mkdir(this.#directory, { recursive: true })
     if (first === undefined) return
-    for (let made = this.#directory; made.length >= first.length; made = this.#path.dirname(made)) {
-      await this.#syncDirectory(this.#path.dirname(made))
+    for (let made = this.#directory; made.length >= first.length; made = path.dirname(made)) {
+      await this.#syncDirectory(path.dirname(made))
     }
   }
 
   /** Windows opens no directories, and journals what changes in them. */
   async #syncDirectory (directory: string): Promise<void> {
     if (process.platform === 'win32') return
-    const handle = await this.#fs.promises.open(directory, 'r')
+    const handle = await fs.promises.open(directory, 'r')
     try {
       await handle.sync()
     } catch (error) {
@@ -120,15 +116,13 @@ class NodeFiles implements Files {
 
 /** On the plain descriptor: a FileHandle takes several times as long for a small write. */
 class NodeFile implements WritableFile {
-  readonly #fs: typeof Fs
   readonly #fd: number
   readonly #path: string
   /** Whether each write is on stable storage when it is done, without a second call. */
   readonly #dsync: boolean
   #pool: Uint8Array | null = null
 
-  constructor (fs: typeof Fs, fd: number, path: string, dsync: boolean) {
-    this.#fs = fs
+  constructor (fd: number, path: string, dsync: boolean) {
     this.#fd = fd
     this.#path = path
     this.#dsync = dsync
@@ -139,15 +133,15 @@ class NodeFile implements WritableFile {
     for (let at = 0; at < buffers.length; at += BUFFERS_MAX) {
       position = await this.#writeAll(buffers.slice(at, at + BUFFERS_MAX), position)
     }
-    if (!this.#dsync) await new Promise<void>((resolve, reject) => { this.#fs.fdatasync(this.#fd, (error) => { this.#settle(error, undefined, resolve, reject) }) })
+    if (!this.#dsync) await new Promise<void>((resolve, reject) => { fs.fdatasync(this.#fd, (error) => { this.#settle(error, undefined, resolve, reject) }) })
   }
 
   async sync (): Promise<void> {
-    await new Promise<void>((resolve, reject) => { this.#fs.fsync(this.#fd, (error) => { this.#settle(error, undefined, resolve, reject) }) })
+    await new Promise<void>((resolve, reject) => { fs.fsync(this.#fd, (error) => { this.#settle(error, undefined, resolve, reject) }) })
   }
 
   async close (): Promise<void> {
-    await new Promise<void>((resolve, reject) => { this.#fs.close(this.#fd, (error) => { this.#settle(error, undefined, resolve, reject) }) })
+    await new Promise<void>((resolve, reject) => { fs.close(this.#fd, (error) => { this.#settle(error, undefined, resolve, reject) }) })
   }
 
   /** The same bytes, with neighbours that are small copied into one buffer. */
@@ -195,9 +189,9 @@ class NodeFile implements WritableFile {
     return new Promise((resolve, reject) => {
       const [first] = buffers
       if (buffers.length === 1 && first !== undefined) {
-        this.#fs.write(this.#fd, first, 0, first.length, position, (error, written) => { this.#settle(error, written, resolve, reject) })
+        fs.write(this.#fd, first, 0, first.length, position, (error, written) => { this.#settle(error, written, resolve, reject) })
       } else {
-        this.#fs.writev(this.#fd, buffers, position, (error, written) => { this.#settle(error, written, resolve, reject) })
+        fs.writev(this.#fd, buffers, position, (error, written) => { this.#settle(error, written, resolve, reject) })
       }
     })
   }

@@ -72,6 +72,8 @@ export interface ReplicatorOptions {
    * `'disk'`, the log is in files in it, which is faster. `'store'`: it is in the database itself. It is moved when that changes.
    */
   log?: 'files' | 'store' | undefined
+  /** How many observers may be connected to this node, from 0 to 10,000. Default 100. */
+  observersMax?: number | undefined
   /** How many events are kept in memory for `trace()`, from 0 to 65,536. Default 512. */
   traceMax?: number | undefined
   /** A name for people, at most 64 characters, which no other member has. Default: none. */
@@ -133,6 +135,7 @@ export interface Settings {
   readonly valueBytesMax: number
   readonly logBytesMax: number
   readonly log: 'files' | 'store'
+  readonly observersMax: number
   readonly traceMax: number
   readonly name: string
   readonly role: 'member' | 'witness' | 'observer'
@@ -153,7 +156,7 @@ const SECRET_BYTES_MIN = 16
 
 const known = new Set<string>([
   'host', 'port', 'peers', 'minConsensus', 'consistency', 'failAfter', 'transport', 'durability', 'reads', 'writeTimeoutMs',
-  'readTimeoutMs', 'failureTimeoutMs', 'queueMax', 'queueBytesMax', 'writeBytesMax', 'keyBytesMax', 'valueBytesMax', 'logBytesMax', 'log', 'traceMax',
+  'readTimeoutMs', 'failureTimeoutMs', 'queueMax', 'queueBytesMax', 'writeBytesMax', 'keyBytesMax', 'valueBytesMax', 'logBytesMax', 'log', 'observersMax', 'traceMax',
   'name', 'role', 'sublevel', 'cluster', 'founders', 'overwrite', 'replaces', 'coordinator',
   'secret'
 ] satisfies Array<keyof ReplicatorOptions>)
@@ -201,7 +204,8 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
   }
 
   const founders = options.founders === undefined ? 0 : integer('founders', options.founders, 1, fixedLimits.members.value)
-  const writeBytesMax = number('writeBytesMax')
+  // What is not a member may send small frames only.
+  const writeBytesMax = Math.min(number('writeBytesMax'), role === 'observer' ? fixedLimits.observerWriteBytes.value : Infinity)
 
   return {
     address: own,
@@ -226,6 +230,7 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
     valueBytesMax: options.valueBytesMax === undefined ? writeBytesMax : number('valueBytesMax'),
     logBytesMax: number('logBytesMax'),
     log,
+    observersMax: number('observersMax'),
     traceMax: number('traceMax'),
     name,
     role,

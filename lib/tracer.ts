@@ -217,6 +217,8 @@ export class Tracer {
   }
 
   #onMessage (from: MemberId, message: Message): void {
+    // Strangers may say what they like, as often as they like: it shall not drive out the rest.
+    if (this.#known?.members.includes(from) === false) return
     switch (message.type) {
       case 'propose':
       case 'refuse':

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { buildSync } from 'esbuild'
 
 const root = process.cwd()
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Record<string, any>
@@ -23,11 +24,16 @@ try {
   check('use.mjs', `
     import { Replicator } from '${name}'
     import { SimCluster } from '${name}/sim'
+    import { messagePortTransport } from '${name}/transport/message-port'
+    import { suite } from '${name}/transport/test'
+    import { webSocketTransport } from '${name}/transport/websocket'
+    for (const fn of [messagePortTransport, suite, webSocketTransport]) if (typeof fn !== 'function') throw new Error('import gives no transport')
     if (typeof Replicator !== 'function') throw new Error('import gives no Replicator')
     if (typeof SimCluster !== 'function') throw new Error('import gives no SimCluster')
   `)
+  checkBundle()
   checkTypes()
-  console.log(`${name}: packed, linted, imported, required and type-checked`)
+  console.log(`${name}: packed, linted, imported, required, bundled for browsers and type-checked`)
 } catch (err) {
   const { message, stdout = '', stderr = '' } = err as Error & { stdout?: string, stderr?: string }
   console.error(`${message}\n${stdout}${stderr}`)
@@ -40,8 +46,8 @@ function pack (): string {
   // The caller has built already.
   const [packed] = JSON.parse(run(root, 'npm', 'pack', '--ignore-scripts', '--json', '--loglevel=error', '--pack-destination', folder))
   const files: string[] = packed.files.map(({ path }: { path: string }) => path)
-  for (const file of ['LICENSE', 'README.md', 'package.json', 'dist/index.js', 'dist/index.d.ts']) {
-    if (!files.includes(file)) throw new Error(`the package lacks ${file}`)
+  for (const file of ['LICENSE', 'README.md', 'package.json', 'dist/index.js', 'dist/index.d.ts', 'dist/browser/LICENSES', ...Object.values<string>(manifest.browser)]) {
+    if (!files.includes(file.replace(/^\.\//, ''))) throw new Error(`the package lacks ${file}`)
   }
   const stray = files.filter((file) => /^(test|lib|examples|scripts)\//.test(file))
   if (stray.length > 0) throw new Error(`the package holds ${stray.join(', ')}`)
@@ -65,6 +71,12 @@ function install (tarball: string): void {
 function check (file: string, code: string): void {
   writeFileSync(join(folder, file), code)
   run(folder, process.execPath, file)
+}
+
+/** With no options: what only Node.js has cannot be resolved then. */
+function checkBundle (): void {
+  buildSync({ absWorkingDir: folder, entryPoints: ['use.mjs'], bundle: true, format: 'esm', write: false, logLevel: 'silent' })
+  for (const file of Object.keys(manifest.browser).filter((file) => file.startsWith('.'))) readFileSync(join(folder, 'node_modules', name, file))
 }
 
 /** As strict as a caller may be: the declarations themselves are checked, too, and declarations made of them. */

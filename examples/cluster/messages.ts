@@ -89,6 +89,13 @@ export interface Failure {
   transaction?: string
 }
 
+/** Something that has happened on a node. The details are those of `replicator.trace()`, with names in the place of ids. */
+export interface Traced {
+  at: number
+  event: string
+  [detail: string]: unknown
+}
+
 /** What a node can be asked to do. */
 export interface Calls {
   /** Opens the database and listens. A node that is cut off talks to no other. */
@@ -105,6 +112,7 @@ export interface Calls {
   scan (from: string, prefix: string, limit: number): Entry[]
   load (file: string): LoadResult
   stats (): Stats
+  trace (): Traced[]
   digest (): Digest
   /** Leaves the cluster, which goes on without it. The replicator is closed then. */
   leave (): void

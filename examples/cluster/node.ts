@@ -3,10 +3,10 @@
  * the messages to and from the prompt, this is all that an application has to do.
  */
 import { ClassicLevel } from 'classic-level'
-import { Replicator, type SyncProgress } from '../../index.ts'
+import { Replicator, type ReplicatorStats, type SyncProgress } from '../../index.ts'
 import { load } from './load.ts'
 import { Wire } from './wire.ts'
-import type { Calls, Entry, Failure, Message, Method, NodeOptions, Request } from './messages.ts'
+import type { Calls, Entry, Failure, Message, Method, NodeOptions, Request, Traced } from './messages.ts'
 
 type Handlers = { [M in Method]: (id: number, ...args: Parameters<Calls[M]>) => Promise<ReturnType<Calls[M]>> }
 
@@ -97,8 +97,8 @@ const handlers: Handlers = {
 
   async stats () {
     const stats = node().replicator.stats()
-    const names = new Map(stats.peers.map((peer) => [peer.id, peer.name])).set(stats.id, stats.name)
-    const toNames = (ids: readonly string[]) => ids.map((id) => names.get(id) || id.slice(0, 8)).sort()
+    const toName = namesOf(stats)
+    const toNames = (ids: readonly string[]) => ids.map(toName).sort()
     return {
       status: stats.status,
       epoch: stats.epoch,
@@ -122,6 +122,13 @@ const handlers: Handlers = {
     }
   },
 
+  async trace () {
+    const { replicator } = node()
+    const toName = namesOf(replicator.stats())
+    const toNames = (key: string, value: unknown) => typeof value === 'string' && /^[0-9a-f]{32}$/.test(value) ? toName(value) : value
+    return JSON.parse(JSON.stringify(replicator.trace(), toNames)) as Traced[]
+  },
+
   digest: async () => await node().replicator.digest(),
 
   leave: async () => { await node().replicator.leave() },
@@ -133,6 +140,12 @@ const handlers: Handlers = {
     // The answer goes out before the channel, which keeps this process alive, is closed.
     setImmediate(() => { process.disconnect() })
   }
+}
+
+/** How to call the node with an id: by its name, if that is known. */
+function namesOf ({ id, name, peers }: ReplicatorStats): (id: string) => string {
+  const names = new Map(peers.map((peer) => [peer.id, peer.name])).set(id, name)
+  return (id) => names.get(id) || id.slice(0, 8)
 }
 
 function node (): Opened {

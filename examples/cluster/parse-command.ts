@@ -13,6 +13,7 @@ export type Command =
   | { type: NodeCommand, node: string }
   | { type: 'join', node: string, witness: boolean }
   | { type: 'remove', node: string, force: boolean }
+  | { type: 'trace', node: string | null, limit: number }
   | { type: 'recover' | 'status' | 'check' }
   | { type: 'wait' | 'help' | 'quit' }
 
@@ -23,6 +24,7 @@ export interface Line {
 }
 
 const scanLimitDefault = 100
+const traceLimitDefault = 20
 
 const usages: Record<Command['type'], [arguments: string, meaning: string]> = {
   put: ['NODE KEY VALUE', 'write on a node; it is written when every live node has it'],
@@ -42,6 +44,7 @@ const usages: Record<Command['type'], [arguments: string, meaning: string]> = {
   remove: ['NODE [force]', 'remove one that is dead; "force": where the others cannot know it'],
   recover: ['', 'if a majority is gone for good: those that are up are the cluster'],
   status: ['', 'what each node says about itself'],
+  trace: ['[NODE [LIMIT]]', `what has happened last, on one or on all; ${traceLimitDefault} events unless told`],
   check: ['', 'are all replicas identical?'],
   wait: ['', 'wait for the commands in the background'],
   help: ['', 'this list'],
@@ -88,8 +91,9 @@ function parseCommand (name: string, args: string[], nodes: readonly string[]): 
     case 'get': case 'del': takes(2); return { type: name, node, key }
     case 'batch': takes(3, Infinity); return { type: name, node, operations: parseOperations(args.slice(1)) }
     case 'load': takes(2); return { type: name, node, file: key }
-    case 'scan': takes(1, 3); return { type: name, node, prefix: key, limit: parseLimit(args[2]) }
+    case 'scan': takes(1, 3); return { type: name, node, prefix: key, limit: parseLimit(args[2], scanLimitDefault) }
     case 'kill': case 'start': case 'pause': case 'resume': case 'cut': case 'mend': case 'leave': takes(1); return { type: name, node }
+    case 'trace': takes(Math.min(args.length, 1), 2); return { type: name, node: args[0] ?? null, limit: parseLimit(args[1], traceLimitDefault) }
     case 'join': return { type: name, witness: says('witness'), node: parseNew(node, nodes) }
     case 'remove': return { type: name, force: says('force'), node }
     case 'recover': case 'status': case 'check': takes(0); return { type: name }
@@ -124,8 +128,8 @@ function parseOperations (words: readonly string[]): Operation[] {
   return operations
 }
 
-function parseLimit (text: string | undefined): number {
-  const limit = text === undefined ? scanLimitDefault : Number(text)
+function parseLimit (text: string | undefined, otherwise: number): number {
+  const limit = text === undefined ? otherwise : Number(text)
   if (Number.isInteger(limit) && limit > 0) return limit
   throw new UsageError(`LIMIT is a whole number above 0, not "${text}"`)
 }

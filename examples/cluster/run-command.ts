@@ -5,6 +5,7 @@ import type { Failure, LoadProgress, LoadResult } from './messages.ts'
 import { CallError, nodeDown, nodePaused } from './node-process.ts'
 import { quote, type Command } from './parse-command.ts'
 import { describeStatus } from './status.ts'
+import { describeTrace } from './trace.ts'
 
 export interface Outcome {
   ok: boolean
@@ -107,6 +108,12 @@ export async function runCommand (
       case 'status':
         return ok(await describeStatus(cluster))
 
+      case 'trace': {
+        const nodes = command.node === null ? cluster.nodes.filter((node) => node.isUp && !node.isPaused) : [cluster.node(command.node)]
+        const { table, text } = await describeTrace(nodes, command.limit)
+        return { ok: true, detail: table, text: `${describeCommand(command)}: ${text}` }
+      }
+
       case 'check': {
         const { identical, table, text } = await checkReplicas(cluster)
         return { ok: identical, detail: table, text: `check: ${text}` }
@@ -127,6 +134,7 @@ export function describeCommand (command: Command): string {
     case 'load': return `load ${command.node} ${quote(command.file)}`
     case 'join': return `join ${command.node}${command.witness ? ' witness' : ''}`
     case 'remove': return `remove ${command.node}${command.force ? ' force' : ''}`
+    case 'trace': return command.node === null ? 'trace' : `trace ${command.node}`
     case 'recover': case 'status': case 'check': case 'wait': case 'help': case 'quit': return command.type
     default: return `${command.type} ${command.node}`
   }

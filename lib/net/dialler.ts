@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events'
+import { EventEmitter } from 'events'
 import reconnect from 'reconnect-core'
 import { codes } from '../errors.ts'
 import type { NetContext } from './context.ts'

@@ -1,4 +1,4 @@
-import { Duplex } from 'node:stream'
+import { Duplex } from './duplex.ts'
 
 type Callback = (error?: Error | null) => void
 

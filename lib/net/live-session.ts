@@ -45,7 +45,7 @@ export class LiveSession implements Session, LinkHandler {
     this.outbound = options.outbound
     this.order = options.order
     this.#link.handler = this
-    this.#link.acceptPayloads(context.limits.frameBytesMax)
+    this.#link.acceptPayloads(() => Math.min(context.limits.frameBytesMax, context.handler.frameBytesMaxOf(this.peer)))
     this.#watch()
   }
 

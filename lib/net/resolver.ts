@@ -1,4 +1,6 @@
-import { codes, ReplicatorError } from '../errors.ts'
+import { lookup, resolveSrv } from 'node:dns/promises'
+
+// In a browser, `lib/browser/resolver.ts` takes the place of this file.
 
 /** How names become addresses. Both reject if the name leads nowhere. */
 export interface Resolver {
@@ -10,21 +12,6 @@ export interface Resolver {
 
 /** As the system resolves names. */
 export const systemResolver: Resolver = {
-  async addresses (name) {
-    const { lookup } = await loadDns()
-    return (await lookup(name, { all: true })).map(({ address }) => address)
-  },
-  async services (name) {
-    const { resolveSrv } = await loadDns()
-    return await resolveSrv(name)
-  }
-}
-
-// Loaded when needed: browsers have no DNS.
-async function loadDns (): Promise<typeof import('node:dns/promises')> {
-  try {
-    return await import('node:dns/promises')
-  } catch (cause) {
-    throw new ReplicatorError(codes.notSupported, "This runtime cannot look up names: the option 'peers' can have no entries with dns or srv here", { cause })
-  }
+  addresses: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
+  services: async (name) => await resolveSrv(name)
 }

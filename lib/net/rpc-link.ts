@@ -59,7 +59,7 @@ export class RpcLink {
   readonly #rpc = rpc(null, true)
   readonly #decoder: FrameDecoder
   readonly #pending = new Map<number, PendingCall>()
-  #payloadBytesMax: number
+  #payloadBytesMax: () => number
   #seals: Seals | null = null
   #callId = 0
   #error: ReplicatorError | null = null
@@ -74,7 +74,7 @@ export class RpcLink {
     this.#env = env
     this.#stream = stream
     this.handler = handler
-    this.#payloadBytesMax = payloadBytesMax
+    this.#payloadBytesMax = () => payloadBytesMax
     this.#decoder = new FrameDecoder(this.#frameBytesMax)
     this.closed = new Promise((resolve) => { this.#onStreamClosed = resolve })
 
@@ -107,16 +107,14 @@ export class RpcLink {
     return this.#error
   }
 
-  /** Sets the largest payload that is accepted from now on. */
-  acceptPayloads (bytesMax: number): void {
+  /** From now on, `bytesMax` is asked how large a payload may be, when its frame begins. */
+  acceptPayloads (bytesMax: () => number): void {
     this.#payloadBytesMax = bytesMax
-    this.#decoder.limit = this.#frameBytesMax
   }
 
   /** From the next frame on, in both directions, each has a tag. */
   seal (seals: Seals): void {
     this.#seals = seals
-    this.#decoder.limit = this.#frameBytesMax
   }
 
   /** Sends a call that has no reply. Returns false if the transport wants a pause; `onDrain` follows. */
@@ -190,6 +188,7 @@ export class RpcLink {
       if (!(chunk instanceof Uint8Array)) throw new WireError('the stream does not carry bytes')
       this.#decoder.push(chunk)
       while (this.#error === null) {
+        this.#decoder.limit = this.#frameBytesMax
         const bytes = this.#decoder.next()
         if (bytes === null) break
         this.#onFrame(decodeRpcFrame(this.#seals === null ? bytes : this.#seals.receiving.open(bytes)))
@@ -258,7 +257,7 @@ export class RpcLink {
   }
 
   get #frameBytesMax (): number {
-    return this.#payloadBytesMax + rpcHeaderBytesMax + (this.#seals === null ? 0 : tagBytes)
+    return this.#payloadBytesMax() + rpcHeaderBytesMax + (this.#seals === null ? 0 : tagBytes)
   }
 
   // All frames of a turn leave in one write. And a stream that hands its bytes on at once, to a peer in the

@@ -6,12 +6,6 @@ import type { Duplex } from 'node:stream'
  */
 export type Transport = (port: number, host: string) => Duplex | Promise<Duplex>
 
-// Loaded when needed: where there is no TCP, the user gives another transport.
-export const tcp: Transport = async (port, host) => {
-  const net = await import('node:net')
-  return net.connect({ port, host })
-}
-
 /** A small frame must not wait for the acknowledgement of the one before it. */
 export function setNoDelay (stream: Duplex): void {
   const socket = stream as Duplex & { setNoDelay? (on: boolean): void }

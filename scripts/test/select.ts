@@ -12,7 +12,7 @@ export interface Selection {
 const noGroups = ['bench', 'fixtures', 'support', 'types']
 
 /** The quick ones first. Groups that are not named here follow, in alphabetical order. */
-const order = ['tidy', 'unit', 'transcript', 'property', 'level', 'interop', 'sim', 'fuzz', 'cluster']
+const order = ['tidy', 'unit', 'transcript', 'property', 'level', 'interop', 'browser', 'sim', 'fuzz', 'cluster']
 
 /** Words that are names of groups choose groups, the others choose files by a part of their path. */
 export function select (words: readonly string[]): Selection[] {

@@ -136,6 +136,41 @@ for (const log of ['files', 'store'] as const) {
   })
 }
 
+for (const log of ['files', 'store'] as const) {
+  test(`disks: one becomes read-only, with the log in ${log === 'files' ? 'files' : 'the database'}`, { timeout }, async function (t) {
+    t.comment(`TEST_SEED=${random.seed}`)
+    const cluster = await createCluster(t, { replicator: { ...replicator, log } })
+    const [a, b] = cluster.nodes as [ClusterNode, ClusterNode]
+    const disk = await SmallDisk.create(t, 128)
+    const load = await startOn(cluster, disk, [a])
+    await load.retire(a)
+
+    await disk.freeze()
+    const bulks: Bulk[] = []
+    for (let first = 0; (await a.call('stats')).status !== 'failed'; first += 500) {
+      bulks.push({ first, count: 500, bytes: 1000 })
+      await b.call('fill', bulks.at(-1)!)
+    }
+    t.pass(`the others write on: ${bulks.length * 500} entries in bulk`)
+    await assertTells(t, a, /read-only file system.*The file system is read-only: the system makes it so when the drive fails/i, a.config.location)
+    const refused = await failureOf(a.call('put', 'x', '1'))
+    t.deepEqual([refused.code, refused.outcome], ['LEVEL_STORE_FAILED', 'aborted'], 'a write on it is refused')
+    const { id } = await a.call('stats')
+    await b.whenStats(({ live }) => live.length === 2 && !live.includes(id))
+    await load.operations(50)
+    await a.call('reopen').catch(() => {})
+    await assertTells(t, a, /could not be opened: .*read-only file system/i, a.config.location)
+
+    await disk.thaw()
+    await a.call('reopen')
+    await cluster.whenLive(['a'], b)
+    load.add(a)
+    await load.operations(100)
+    await load.stop()
+    await audit(t, cluster, load, { bulks })
+  })
+}
+
 test('disks: one that is mounted read-only', { timeout }, async function (t) {
   t.comment(`TEST_SEED=${random.seed}`)
   const cluster = await createCluster(t, { replicator })

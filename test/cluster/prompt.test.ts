@@ -78,6 +78,7 @@ test('a wrong command takes one line and does not stop the others', { timeout },
     'put z x 1',
     'batch a put x',
     'scan a x 0',
+    'trace a b',
     'get a "x',
     'put a x 1'
   ])
@@ -88,7 +89,8 @@ test('a wrong command takes one line and does not stop the others', { timeout },
     'line 3: no node is called "z": there are a, b, c',
     'line 4: batch takes "put KEY VALUE" and "del KEY", not "put x"',
     'line 5: LIMIT is a whole number above 0, not "0"',
-    'line 6: a quote is not closed or not followed by a space: "x',
+    'line 6: LIMIT is a whole number above 0, not "b"',
+    'line 7: a quote is not closed or not followed by a space: "x',
     'put a x 1: written'
   ])
   t.is(code, 1)
@@ -105,10 +107,12 @@ test('the cluster goes on without a node that was killed, and that catches up', 
     'get c during',
     'put c after 3',
     'get a after',
-    'check'
+    'check',
+    'trace b 500',
+    'trace'
   ])
 
-  t.same(withoutTable(lines).map(withoutTime), [
+  t.same(withoutTable(lines).filter((line) => !line.startsWith('trace')).map(withoutTime), [
     'put a before 1: written',
     'kill c: killed',
     'put a during 2: written',
@@ -120,6 +124,15 @@ test('the cluster goes on without a node that was killed, and that catches up', 
     'get a after: 3',
     'check: all 3 replicas are identical'
   ])
+
+  // The end of one table, and the beginning of the next.
+  const end = lines.findIndex((line) => /^trace b: \d+ events$/.test(line))
+  const ofB = lines.slice(0, end).filter((line) => /^b +\d\d:\d\d:\d\d\.\d{3} /.test(line))
+  const [down, excluded, admitted] = [/ down +peer c, /, / view +epoch .* excluded c$/, / view +epoch .* admitted c$/].map((pattern) => ofB.findIndex((line) => pattern.test(line)))
+  t.ok(down! >= 0 && down! < excluded! && excluded! < admitted!, 'the trace of one tells how it came, in order')
+  t.match(lines.at(-1)!, /^trace: the last 20 of \d+ events$/)
+  const times = lines.slice(end + 2, -1).map((line) => line.split(/ +/)[1]!)
+  t.same(times, [...times].sort(), 'that of all is in order, too')
   t.is(code, 0, stderr)
 })
 

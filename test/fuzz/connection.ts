@@ -1,20 +1,22 @@
 import type { Duplex } from 'node:stream'
 import { realEnvironment } from '../../lib/env.ts'
 import { readFrame } from '../../lib/inbox.ts'
+import { Secret } from '../../lib/net/secret.ts'
 import type { Random } from '../../lib/sim/random.ts'
 import { encodeAuth, encodeProof, proofBytes } from '../../lib/wire/auth.ts'
-import { WireError } from '../../lib/wire/bytes.ts'
-import { frameHeaderBytes, writeFrameHeader } from '../../lib/wire/frame.ts'
+import { compareBytes, WireError } from '../../lib/wire/bytes.ts'
 import { encodeHello, encodeVerdict } from '../../lib/wire/handshake.ts'
+import type { Hello } from '../../lib/wire/handshake.ts'
 import { toHex } from '../../lib/wire/hex.ts'
 import type { Identity } from '../../lib/wire/identity.ts'
 import type { WireMessage } from '../../lib/wire/messages.ts'
-import { encodeRpcHeader } from '../../lib/wire/rpc-frame.ts'
+import { decodeRpcFrame, rpcPayload } from '../../lib/wire/rpc-frame.ts'
 import type { RpcFrame } from '../../lib/wire/rpc-frame.ts'
+import { concat, encodeCall, framed } from '../support/bytes.ts'
 import type { Finding } from './decoders.ts'
 import type { World } from './generate.ts'
 import { emptyWorld, Generator } from './generate.ts'
-import { concat, mutate } from './mutate.ts'
+import { mutate } from './mutate.ts'
 import { Peer } from './peer.ts'
 import type { Victim } from './rig.ts'
 import { EVIL_PORT, Rig } from './rig.ts'
@@ -30,10 +32,13 @@ export interface ConnectionCounts {
 
 /**
  * One fuzzing peer against three real nodes. `outsider`: these have a secret, which it has not. `stranger`: they have none; it is no
- * member, does not ask to be one, and forges no view of the cluster. Whatever either of them does, all nodes go on. `member`: it has the
- * id of the third node, which is gone, and may say anything: the nodes must not break, but need not go on.
+ * member, does not ask to be one, and forges no view of the cluster. `insider`: the same where there is a secret, which it has: it may say
+ * anything under the right tags, and with a wrong one nothing more. Whatever these do, all nodes go on. `member`: it has the id of the
+ * third node, which is gone, and may say anything: the nodes must not break, but need not go on.
  */
-export type Role = 'outsider' | 'stranger' | 'member'
+export type Role = 'outsider' | 'stranger' | 'insider' | 'member'
+
+const SECRET = 'nobody else knows it'
 
 /** A healthy cluster is looked after once in so many connections. */
 const HEALTH_EVERY = 10
@@ -56,6 +61,7 @@ class ConnectionRun {
   readonly transcript: string[] = []
   readonly #rig: Rig
   readonly #role: Role
+  readonly #secret: Secret | null
   readonly #random: Random
   readonly #counts: ConnectionCounts
   readonly #world: World = emptyWorld()
@@ -67,7 +73,8 @@ class ConnectionRun {
 
   constructor (role: Role, random: Random, counts: ConnectionCounts) {
     this.#role = role
-    this.#rig = new Rig(role === 'outsider' ? 'nobody else knows it' : null)
+    this.#rig = new Rig(role === 'outsider' || role === 'insider' ? SECRET : null)
+    this.#secret = role === 'insider' ? new Secret(new TextEncoder().encode(SECRET)) : null
     this.#random = random
     this.#counts = counts
     this.#lies = new Generator(random.fork(), this.#world)
@@ -126,7 +133,8 @@ class ConnectionRun {
       history: [this.#lies.hex(8)],
       cluster: random.chance(0.5) ? '' : this.#world.clusters[0] ?? '',
       address: random.chance(0.2) ? { host: '127.0.0.1', port: EVIL_PORT + random.below(3) } : null,
-      name: random.pick(['', 'x'])
+      name: random.pick(['', 'x']),
+      observer: this.#role !== 'member' && random.chance(0.3)
     }
   }
 
@@ -140,9 +148,20 @@ class ConnectionRun {
     stream.on('error', () => {})
     switch (kind) {
       case 'bytes': return await this.#raw(stream, [this.#lies.bytes(200), ...this.#lies.list(() => this.#lies.bytes(200))])
-      case 'handshake': return await this.#raw(stream, this.#handshake())
-      default: return await this.#session(new Peer(stream, this.#identity(), this.#lies.hex(8), this.#world))
+      case 'handshake': return this.#secret !== null && random.chance(0.7)
+        ? await this.#proven(this.#peer(stream), this.#secret)
+        : await this.#raw(stream, this.#handshake().map(bytes => this.#framed(bytes)))
+      default: return await this.#session(this.#peer(stream))
     }
+  }
+
+  #peer (stream: Duplex): Peer {
+    return new Peer(stream, this.#identity(), this.#lies.hex(8), this.#world, this.#secret)
+  }
+
+  #framed (bytes: Uint8Array): Uint8Array {
+    const frame = framed(bytes)
+    return this.#random.chance(0.2) ? mutate(this.#random, frame, frame) : frame
   }
 
   /** Writes, and waits until the node has closed the connection, or has had the time to. */
@@ -156,27 +175,39 @@ class ConnectionRun {
     return null
   }
 
+  /** A handshake that goes wrong only after both sides have shown that they have the secret. */
+  async #proven (peer: Peer, secret: Secret): Promise<string | null> {
+    if (!await peer.authenticate(secret)) return 'a right proof is refused'
+    for (const bytes of this.#handshake()) peer.sendSealed(bytes)
+    await Promise.race([peer.gone, turns(20)])
+    peer.destroy()
+    return null
+  }
+
   /** What a handshake consists of, out of order, changed, or twice. */
   #handshake (): Uint8Array[] {
     const lies = this.#lies
     const random = this.#random
     const body = { instance: lies.hex(8), identity: this.#identity(), dialled: lies.address() }
-    const hello = encodeHello(random.chance(0.5) ? { versions: { min: 1, max: 1 }, body } : lies.hello())
+    const hello = encodeHello(random.chance(0.5) ? { versions: { min: 1, max: 1 }, body } : this.#hello())
     const payloads: Array<() => RpcFrame> = [
       () => ['auth', [encodeAuth(lies.auth())], 1],
       () => ['prove', [encodeProof(lies.flag() ? null : new Uint8Array(proofBytes))], random.pick([-1, 2])],
       () => ['hello', [hello], 1],
-      () => ['hello', [mutate(random, hello, encodeHello(lies.hello()))], 1],
+      () => ['hello', [mutate(random, hello, encodeHello(this.#hello()))], 1],
       () => ['start', [encodeVerdict(lies.verdict())], random.pick([-1, 2])],
-      () => ['frame', [encodeMessages([lies.message()])], -1],
+      () => ['frame', [encodeMessages([this.#message()])], -1],
       () => ['ping', [new Uint8Array(0)], random.pick([-1, 3])],
       () => lies.rpcFrame()
     ]
-    return Array.from({ length: 1 + random.below(5) }, () => {
-      const frame = random.pick(payloads)()
-      const bytes = rpcBytes(frame)
-      return random.chance(0.2) ? mutate(random, bytes, bytes) : bytes
-    })
+    return Array.from({ length: 1 + random.below(5) }, () => encodeCall(random.pick(payloads)()))
+  }
+
+  /** Not in the name of one of the nodes: that one would be taken for a copy of its own disk. */
+  #hello (): Hello {
+    const hello = this.#lies.hello()
+    if (hello.body === null || this.#role === 'member') return hello
+    return { ...hello, body: { ...hello.body, identity: { ...hello.body.identity, id: this.#identity().id } } }
   }
 
   async #session (peer: Peer): Promise<string | null> {
@@ -190,6 +221,11 @@ class ConnectionRun {
     for (let left = 1 + random.below(12); left > 0 && peer.isOpen; left--) {
       const frame = this.#frame(peer)
       if (frame.length === 0) continue
+      if (this.#secret !== null && random.chance(0.3)) {
+        const problem = await this.#tamper(peer, frame)
+        if (problem !== null) return problem
+        continue
+      }
       const isInvalid = refuses(frame)
       this.transcript.push(`  ${isInvalid ? 'invalid ' : ''}${toHex(frame.subarray(0, 300))}`)
       peer.send(frame)
@@ -203,6 +239,39 @@ class ConnectionRun {
     await peer.settled()
     peer.destroy()
     return peer.problem
+  }
+
+  /** What has its right tag may be no call at all. What has a wrong tag, or an earlier one, ends the session, whatever it is. */
+  async #tamper (peer: Peer, payload: Uint8Array): Promise<string | null> {
+    const random = this.#random
+    const call = encodeCall(['frame', [payload], -1])
+    let isInvalid = false
+    if (random.chance(0.5)) {
+      const changed = mutate(random, call, encodeCall(this.#lies.rpcFrame()))
+      const said = callIn(changed)
+      const body = said?.[0] === 'frame' ? rpcPayload(said) : null
+      if (body !== null && this.#sparing(body) !== body) return null
+      this.transcript.push(`  sealed ${toHex(changed.subarray(0, 300))}`)
+      peer.sendSealed(changed)
+      isInvalid = said === null || (body !== null && refuses(body))
+    } else if (random.chance(0.3)) {
+      const sent = peer.sendSealed(call)
+      this.transcript.push(`  twice ${toHex(sent.subarray(0, 300))}`)
+      peer.sendRaw(sent)
+      isInvalid = true
+    } else {
+      const sent = peer.sendSealed(call, tag => {
+        const changed = random.pick([mutate(random, tag, call), new Uint8Array(0)])
+        isInvalid = compareBytes(tag, changed) !== 0
+        return changed
+      })
+      this.transcript.push(`  with another tag ${toHex(sent.subarray(0, 300))}`)
+    }
+    this.#counts.frames++
+    await peer.settled()
+    if (!isInvalid) return null
+    this.#counts.closed++
+    return peer.isOpen ? 'the session goes on after an invalid frame, or a wrong tag' : null
   }
 
   #frame (peer: Peer): Uint8Array {
@@ -256,10 +325,10 @@ class ConnectionRun {
     const random = this.#random
     this.#counts.connections++
     if (random.chance(0.3)) {
-      await this.#raw(stream, this.#handshake())
+      await this.#raw(stream, this.#handshake().map(bytes => this.#framed(bytes)))
       return
     }
-    const peer = new Peer(stream, this.#identity(), this.#lies.hex(8), this.#world)
+    const peer = this.#peer(stream)
     if (await peer.accept()) {
       this.#counts.sessions++
       for (let left = random.below(5); left > 0 && peer.isOpen; left--) {
@@ -273,6 +342,16 @@ class ConnectionRun {
   }
 }
 
+/** Null: neither a call nor a reply. */
+function callIn (bytes: Uint8Array): RpcFrame | null {
+  try {
+    return decodeRpcFrame(bytes)
+  } catch (error) {
+    if (error instanceof WireError) return null
+    throw error
+  }
+}
+
 function refuses (frame: Uint8Array): boolean {
   try {
     readFrame(frame)
@@ -281,14 +360,6 @@ function refuses (frame: Uint8Array): boolean {
     if (error instanceof WireError) return true
     throw error
   }
-}
-
-function rpcBytes (frame: RpcFrame): Uint8Array {
-  const payload = frame.length === 2 ? frame[0][1] : frame[1][0]
-  const body = concat(encodeRpcHeader(frame), payload)
-  const header = new Uint8Array(frameHeaderBytes)
-  writeFrameHeader(header, body.length)
-  return concat(header, body)
 }
 
 async function turns (count: number): Promise<void> {

@@ -1,5 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs'
-import { concat } from './mutate.ts'
+import { concat } from '../support/bytes.ts'
 
 /** An input that is worth keeping: it has found a bug, or it leads to where few do. */
 export interface CorpusEntry {

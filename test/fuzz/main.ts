@@ -77,7 +77,7 @@ async function search (seconds: number): Promise<void> {
 
   const before = process.memoryUsage.rss()
   const connections = { connections: 0, sessions: 0, frames: 0, closed: 0 }
-  for (const [role, share] of [['outsider', 3 / 4], ['stranger', 7 / 8], ['member', 1]] as const) {
+  for (const [role, share] of [['outsider', 17 / 24], ['stranger', 19 / 24], ['insider', 7 / 8], ['member', 1]] as const) {
     const finding = await fuzzConnections(role, random, connections, until(share))
     if (finding !== null) report(finding)
   }

@@ -1,5 +1,6 @@
 import type { Random } from '../../lib/sim/random.ts'
 import { ByteWriter } from '../../lib/wire/bytes.ts'
+import { concat } from '../support/bytes.ts'
 import { edges } from './generate.ts'
 
 /** Integers that no writer makes: with leading zeros, too long, too large. */
@@ -42,14 +43,4 @@ function varint (random: Random): Uint8Array {
   const writer = new ByteWriter(8)
   writer.varint(random.pick(edges))
   return writer.finish()
-}
-
-export function concat (...parts: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> {
-  const result = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    result.set(part, at)
-    at += part.length
-  }
-  return result
 }

@@ -2,11 +2,16 @@ import type { Duplex } from 'node:stream'
 import { realEnvironment } from '../../lib/env.ts'
 import { WireError } from '../../lib/wire/bytes.ts'
 import { RpcLink } from '../../lib/net/rpc-link.ts'
+import type { Seals } from '../../lib/net/seal.ts'
+import type { Secret, Role, Transcript } from '../../lib/net/secret.ts'
+import { challengeBytes, decodeChallenge, decodeProof, encodeAuth, encodeChallenge, encodeProof } from '../../lib/wire/auth.ts'
 import { decodeVerdict, decodeWelcome, encodeHello, encodeVerdict, encodeWelcome, ownVersions } from '../../lib/wire/handshake.ts'
+import { toHex } from '../../lib/wire/hex.ts'
 import type { Identity } from '../../lib/wire/identity.ts'
 import type { WireMessage } from '../../lib/wire/messages.ts'
 import { readMessages } from '../../lib/wire/messages.ts'
 import type { Method } from '../../lib/wire/rpc-frame.ts'
+import { framed } from '../support/bytes.ts'
 import type { World } from './generate.ts'
 
 const noBytes = new Uint8Array(0)
@@ -22,7 +27,10 @@ interface Call {
   readonly reply: (payload: Uint8Array) => void
 }
 
-/** One connection with a node, of which it is the other side. It introduces itself as the protocol wants it, and then does what it is told. */
+/**
+ * One connection with a node, of which it is the other side. It shows that it has the secret, if there is one, introduces itself as the
+ * protocol wants it, and then does what it is told.
+ */
 export class Peer {
   readonly link: RpcLink
   readonly gone: Promise<void>
@@ -32,15 +40,20 @@ export class Peer {
   readonly #identity: Identity
   readonly #instance: string
   readonly #world: World
+  readonly #stream: Duplex
+  readonly #secret: Secret | null
+  #seals: Seals | null = null
   #onCall: ((call: Call) => void) | null = null
   #calls: Call[] = []
 
-  constructor (stream: Duplex, identity: Identity, instance: string, world: World) {
+  constructor (stream: Duplex, identity: Identity, instance: string, world: World, secret: Secret | null = null) {
     let onGone: () => void
     this.gone = new Promise(resolve => { onGone = resolve })
     this.#identity = identity
     this.#instance = instance
     this.#world = world
+    this.#stream = stream
+    this.#secret = secret
     stream.on('error', () => {})
     this.link = new RpcLink(realEnvironment, stream, {
       onCall: (method, payload, reply) => { this.#take({ method, payload: Uint8Array.from(payload), reply }) },
@@ -49,8 +62,52 @@ export class Peer {
     }, FRAME_BYTES)
   }
 
+  /** On the side that dials: shows that it has the secret. True if the node has shown it, too. */
+  async authenticate (secret: Secret): Promise<boolean> {
+    const auth = encodeAuth({ versions: ownVersions, nonce: nonce() })
+    const challenge = await this.#ask('auth', auth)
+    if (challenge === null || decodeChallenge(challenge).code !== null) return false
+    const transcript = { auth, challenge: challenge.slice() }
+    const answer = await this.#ask('prove', encodeProof(secret.proof('dialler', transcript)))
+    const proof = answer === null ? null : decodeProof(answer)
+    if (proof === null || !secret.isProof(proof, 'acceptor', transcript)) return false
+    this.#seal(secret, 'dialler', transcript)
+    return true
+  }
+
+  /** The same on the other side. */
+  async #challenge (secret: Secret): Promise<boolean> {
+    const auth = await this.#next()
+    if (auth?.method !== 'auth') return false
+    const transcript = { auth: auth.payload, challenge: encodeChallenge({ versions: ownVersions, version: 1, code: null, nonce: nonce() }) }
+    auth.reply(transcript.challenge)
+    const prove = await this.#next()
+    if (prove?.method !== 'prove') return false
+    prove.reply(encodeProof(secret.proof('acceptor', transcript)))
+    this.#seal(secret, 'acceptor', transcript)
+    return true
+  }
+
+  #seal (secret: Secret, role: Role, transcript: Transcript): void {
+    this.#seals = secret.seals(role, transcript)
+    this.link.seal(this.#seals)
+  }
+
+  /** Sends what need be no call, with the tag that goes with it, or with what `change` makes of that. Returns what was sent. */
+  sendSealed (bytes: Uint8Array, change = (tag: Uint8Array) => tag): Uint8Array {
+    if (this.#seals === null) throw new Error('there is no secret')
+    const frame = framed(bytes, change(this.#seals.sending.tag(bytes)))
+    this.sendRaw(frame)
+    return frame
+  }
+
+  sendRaw (bytes: Uint8Array): void {
+    if (this.isOpen) this.#stream.write(bytes)
+  }
+
   /** Dials: true if there is a session then. */
   async connect (): Promise<boolean> {
+    if (this.#secret !== null && !await this.authenticate(this.#secret)) return false
     const dialled = { host: '127.0.0.1', port: 1 }
     const bytes = await this.#ask('hello', encodeHello({ versions: ownVersions, body: { instance: this.#instance, identity: this.#identity, dialled } }))
     if (bytes === null) return false
@@ -67,6 +124,7 @@ export class Peer {
 
   /** Is dialled: true if there is a session then. */
   async accept (): Promise<boolean> {
+    if (this.#secret !== null && !await this.#challenge(this.#secret)) return false
     const hello = await this.#next()
     if (hello?.method !== 'hello') return false
     hello.reply(encodeWelcome({ versions: ownVersions, version: 1, code: null, body: { instance: this.#instance, identity: this.#identity } }))
@@ -146,4 +204,8 @@ export class Peer {
     list.push(value)
     if (list.length > KNOWN_KEPT) list.shift()
   }
+}
+
+function nonce (): string {
+  return toHex(realEnvironment.randomBytes(challengeBytes))
 }

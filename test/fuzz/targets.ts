@@ -6,15 +6,16 @@ import { FIRST_BLOCK, decodeBlock, decodeSegment, encodeBlockHeader, encodeSegme
 import { decodeAuth, decodeChallenge, decodeProof, encodeAuth, encodeChallenge, encodeProof, proofBytes } from '../../lib/wire/auth.ts'
 import { ByteWriter } from '../../lib/wire/bytes.ts'
 import { crc32c } from '../../lib/wire/crc32c.ts'
-import { FrameDecoder, frameHeaderBytes, writeFrameHeader } from '../../lib/wire/frame.ts'
+import { FrameDecoder } from '../../lib/wire/frame.ts'
 import { decodeGroup, decodeGroupHeader, encodeGroup } from '../../lib/wire/group.ts'
 import { decodeHello, decodeVerdict, decodeWelcome, encodeHello, encodeVerdict, encodeWelcome } from '../../lib/wire/handshake.ts'
 import type { WireMessage } from '../../lib/wire/messages.ts'
 import { MESSAGES_MAX, readMessages, writeMessage } from '../../lib/wire/messages.ts'
 import { decodeOperations, encodeOperations } from '../../lib/wire/operations.ts'
-import { decodeRpcFrame, encodeRpcHeader, rpcPayload } from '../../lib/wire/rpc-frame.ts'
+import { decodeRpcFrame } from '../../lib/wire/rpc-frame.ts'
+import { concat, encodeCall, framed } from '../support/bytes.ts'
 import type { Generator } from './generate.ts'
-import { concat, mutate } from './mutate.ts'
+import { mutate } from './mutate.ts'
 
 /** One decoder. */
 export interface Target<T = unknown> {
@@ -49,18 +50,15 @@ export const targets: readonly Target[] = [
       }
       return frames
     },
-    encode: frames => concat(...frames.map(framed)),
+    encode: frames => concat(...frames.map(frame => framed(frame))),
     // Half a frame is no frame yet.
     canonical: false
   }),
   target({
     name: 'rpc-frame',
-    make (generator) {
-      const frame = generator.rpcFrame()
-      return concat(encodeRpcHeader(frame), rpcPayload(frame))
-    },
+    make: generator => encodeCall(generator.rpcFrame()),
     decode: decodeRpcFrame,
-    encode: frame => concat(encodeRpcHeader(frame), rpcPayload(frame)),
+    encode: encodeCall,
     canonical: true
   }),
   target({ name: 'auth', make: generator => encodeAuth(generator.auth()), decode: decodeAuth, encode: encodeAuth, canonical: false }),
@@ -172,13 +170,6 @@ function bare (message: WireMessage): WireMessage {
 
 function bareGroup ({ epoch, first, entries }: Group): Group {
   return { epoch, first, entries }
-}
-
-function framed (payload: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(frameHeaderBytes + payload.length)
-  writeFrameHeader(frame, payload.length)
-  frame.set(payload, frameHeaderBytes)
-  return frame
 }
 
 function target<T> (target: Target<T>): Target {

@@ -106,7 +106,7 @@ async function connections (count: number): Promise<Findings> {
 
 /** A peer that gets through the handshake. */
 async function session (lane: number, address: Address, transport?: () => ReturnType<typeof pair>): Promise<void> {
-  const identity = { id: String(lane).repeat(32), start: 1, history: ['0'.repeat(16)], cluster: '', address: null, name: '' }
+  const identity = { id: String(lane).repeat(32), start: 1, history: ['0'.repeat(16)], cluster: '', address: null, name: '', observer: false }
   const network = new StreamNetwork({ env: realEnvironment, reconnectMinMs: 1, reconnectMaxMs: 5, ...(transport === undefined ? {} : { transport }) })
   await new Promise<void>((resolve) => {
     network.start({
@@ -114,6 +114,7 @@ async function session (lane: number, address: Address, transport?: () => Return
       judge: () => null,
       onRefused () {},
       onSession () { resolve() },
+      frameBytesMaxOf: () => Infinity,
       onFrame () {},
       onDrain () {},
       onClose () {},

@@ -50,10 +50,11 @@ test('each option that is a limit has its default', { timeout }, async (t) => {
 test('the description of the wire format has the limits of frames', { timeout }, async (t) => {
   const spec = readFileSync('spec/wire.md', 'utf8')
   const section = spec.slice(spec.indexOf('\n## Limits\n')).split('\n## ')[1] ?? ''
-  const { handshakeBytes, messages, frameBytes, operations, members, handshakes, handshakeMs } = fixedLimits
+  const { handshakeBytes, messages, frameBytes, strangerFrameBytes, operations, members, handshakes, handshakeMs } = fixedLimits
   const rows = [
     `| handshake payload | ${handshakeBytes.value.toLocaleString('en')} bytes |`,
     `| messages in a frame | ${messages.value.toLocaleString('en')}, together ${amount(frameBytes.value, 'bytes')} |`,
+    `| a frame of a peer that is neither a member nor an observer | ${amount(strangerFrameBytes.value, 'bytes')} |`,
     `| operations of a write | ${operations.value.toLocaleString('en')} |`,
     `| body of a write | ${amount(optionLimits.writeBytesMax.max, 'bytes')} |`,
     `| members, ids in a list, addresses | ${members.value} |`,

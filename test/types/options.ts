@@ -33,6 +33,7 @@ export const all: Required<ReplicatorOptions> = {
   keyBytesMax: undefined,
   valueBytesMax: 100,
   logBytesMax: undefined,
+  observersMax: undefined,
   traceMax: undefined,
   name: maybe.name,
   role: 'witness',

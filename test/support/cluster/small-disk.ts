@@ -14,6 +14,7 @@ export class SmallDisk {
   /** The directory where it is. */
   readonly path: string
   readonly #ballast: string
+  #frozen = false
 
   private constructor (path: string) {
     this.path = path
@@ -24,11 +25,13 @@ export class SmallDisk {
   static async create (t: Lifetime, megabytes: number): Promise<SmallDisk> {
     const path = await mkdtemp(join(tmpdir(), 'quorum-level-disk-'))
     await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', path])
+    const disk = new SmallDisk(path)
     t.teardown(async () => {
+      await disk.thaw()
       await run('umount', [path])
       await rmdir(path)
     })
-    return new SmallDisk(path)
+    return disk
   }
 
   /** How many bytes are left. */
@@ -54,6 +57,21 @@ export class SmallDisk {
   /** Takes the file away again. */
   async relieve (): Promise<void> {
     await rm(this.#ballast, { force: true })
+  }
+
+  /** From now on, whoever opens a file, makes one or removes one, finds it read-only. What is open can still be written. */
+  async freeze (): Promise<void> {
+    // The same files once more, in front of those that processes have open.
+    await run('mount', ['--bind', this.path, this.path])
+    this.#frozen = true
+    await run('mount', ['-o', 'remount,bind,ro', this.path])
+  }
+
+  async thaw (): Promise<void> {
+    if (!this.#frozen) return
+    // Some of it may still be open for reading.
+    await run('umount', ['--lazy', this.path])
+    this.#frozen = false
   }
 
   /** Refused as long as anybody has a file open for writing. */

@@ -12,8 +12,8 @@ import { Puppet, stage } from './puppet.ts'
 // The node under test is '5'. It decides if the puppet is '9', and obeys if the puppet is '1'.
 
 const timeout = { timeout: 30000 }
-const small = { id: idOf('1'), start: 1, history: [nonceOf(1)], cluster: '', address: null, name: 'small' }
-const large = { id: idOf('9'), start: 1, history: [nonceOf(1)], cluster: '', address: null, name: 'large' }
+const small = { id: idOf('1'), start: 1, history: [nonceOf(1)], cluster: '', address: null, name: 'small', observer: false }
+const large = { id: idOf('9'), start: 1, history: [nonceOf(1)], cluster: '', address: null, name: 'large', observer: false }
 
 async function setUp (options: NodeOptions = {}) {
   const node = new Node('5', options)

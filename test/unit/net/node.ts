@@ -25,12 +25,13 @@ export class Node extends EventEmitter implements NetworkHandler {
   readonly log: string[] = []
   readonly errors: Error[] = []
   verdict: (peer: Identity) => ErrorCode | null = () => null
+  frameBytesMaxOf: (peer: Identity) => number = () => Infinity
 
   constructor (digit: string, options: NodeOptions = {}) {
     super()
     this.setMaxListeners(0)
     const { identity, ...rest } = options
-    this.identity = { id: idOf(digit), start: 1, history: [nonceOf(1)], cluster: '', address: null, name: digit, ...identity }
+    this.identity = { id: idOf(digit), start: 1, history: [nonceOf(1)], cluster: '', address: null, name: digit, observer: false, ...identity }
     this.network = new StreamNetwork({ env: realEnvironment, reconnectMinMs: 5, reconnectMaxMs: 100, ...rest })
   }
 
@@ -123,6 +124,19 @@ async function deliver (from: Node, to: Node, body: Uint8Array): Promise<void> {
 async function lost (node: Node, session: Session): Promise<false> {
   while (node.live.has(session)) await once(node, 'close')
   return false
+}
+
+/** Both dial one another at once, and are closed again. Returns what is wrong. */
+export async function crossing (a: Node, b: Node): Promise<string[]> {
+  const [x, y] = await Promise.all([a.listen(), b.listen()])
+  a.network.dial(y)
+  b.network.dial(x)
+  await exchange(a, b)
+  const faults = a.live.size === 1 && b.live.size === 1 ? [] : ['not one session']
+  await closeAll(a, b)
+  faults.push(...[...a.log, ...b.log].filter((line) => /[A-Z] [A-Z]/.test(line)))
+  if (a.live.size + b.live.size !== 0) faults.push('a session that was not closed')
+  return faults
 }
 
 export async function closeAll (...nodes: Node[]): Promise<void> {

@@ -145,6 +145,27 @@ for (const [what, data] of malformed) {
   })
 }
 
+test('link: how large a payload may be is asked when its frame begins', timeout, async (t) => {
+  const [x, y] = duplexPair()
+  const a = record(x)
+  let bytesMax = 1000
+  a.link.acceptPayloads(() => bytesMax)
+  y.on('error', () => {})
+  y.resume()
+  const frame = bytes(0, 0, 0, 202, 3, 0, ...new Uint8Array(200).fill(1))
+  const begun = once(x, 'data')
+  y.write(frame.subarray(0, 100))
+  await begun
+  bytesMax = 100
+  const rest = once(x, 'data')
+  y.write(frame.subarray(100))
+  await rest
+  t.same([a.calls.length, a.link.error], [1, null], 'one that has begun may end')
+  y.write(frame.subarray(0, 4))
+  t.is((await a.gone).code, 'LEVEL_PROTOCOL_ERROR', a.link.error?.message)
+  t.is(a.calls.length, 1, 'the next one may not begin')
+})
+
 test('link: random bytes only ever close it', timeout, async (t) => {
   await fc.assert(fc.asyncProperty(fc.array(fc.uint8Array({ minLength: 1, maxLength: 20 }), { minLength: 1, maxLength: 10 }), async (chunks) => {
     const [x, y] = duplexPair()

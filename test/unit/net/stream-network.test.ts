@@ -5,7 +5,7 @@ import test from 'tape'
 import { codes } from '../../../lib/errors.ts'
 import type { ReplicatorError } from '../../../lib/errors.ts'
 import type { Address, Session } from '../../../lib/net/network.ts'
-import { closeAll, exchange, Node } from './node.ts'
+import { closeAll, crossing, exchange, Node } from './node.ts'
 
 const timeout = { timeout: 30000 }
 
@@ -36,19 +36,7 @@ async function nowhere (): Promise<Address> {
 }
 
 test('network: two nodes that dial each other end with one session', timeout, async (t) => {
-  const faults: string[] = []
-  for (let i = 0; i < 50; i++) {
-    const [a, b] = [new Node('1'), new Node('2')]
-    const [x, y] = await Promise.all([a.listen(), b.listen()])
-    a.network.dial(y)
-    b.network.dial(x)
-    await exchange(a, b)
-    if (a.live.size !== 1 || b.live.size !== 1) faults.push('not one session')
-    await closeAll(a, b)
-    faults.push(...[...a.log, ...b.log].filter((line) => /[A-Z] [A-Z]/.test(line)))
-    if (a.live.size + b.live.size !== 0) faults.push('a session that was not closed')
-  }
-  t.same(faults, [])
+  for (let i = 0; i < 50; i++) t.same(await crossing(new Node('1'), new Node('2')), [])
 })
 
 test('network: one side dials', timeout, async (t) => {
@@ -128,6 +116,26 @@ test('network: bodies that cannot be sent', timeout, async (t) => {
   const [, error] = await closed as [Session, ReplicatorError]
   t.is(error.code, codes.protocol, error.message)
   await closeAll(a, b)
+})
+
+test('network: a peer may have a smaller limit than others', timeout, async (t) => {
+  const [a, b, c] = [new Node('1'), new Node('2'), new Node('3')]
+  a.frameBytesMaxOf = ({ name }) => name === '2' ? 1000 : 2000
+  const address = await a.listen()
+  for (const peer of [b, c]) {
+    peer.network.start(peer)
+    peer.network.dial(address)
+    await exchange(peer, a, new Uint8Array(1000))
+  }
+  await exchange(c, a, new Uint8Array(2000))
+
+  const closed = once(a, 'close')
+  ;(await b.session(a)).send(new Uint8Array(2000))
+  const [session, error] = await closed as [Session, ReplicatorError]
+  t.is(session.peer.name, '2')
+  t.is(error.code, codes.protocol, error.message)
+  await exchange(c, a)
+  await closeAll(a, b, c)
 })
 
 test('network: connects again after a drop', timeout, async (t) => {

@@ -219,6 +219,18 @@ function callAll ({ db, replicator }: Member): Array<PromiseLike<unknown>> {
   ]
 }
 
+/** The disk of a third one hangs. */
+async function whileStuck (t: Test, minConsensus: number, change?: (member: Member, other: Member) => Promise<unknown>): Promise<Scene> {
+  const trio = createTrio(t, { ...hasty, minConsensus })
+  const [member, other, stuck] = trio
+  await allReady(trio)
+  const hangs = stuck.disk.hang()
+  const calls = callAll(member)
+  if (change !== undefined) calls.push(change(member, other))
+  await hangs
+  return { member, calls }
+}
+
 const scenes: Record<string, (t: Test) => Promise<Scene>> = {
   async 'while a cluster is founded' (t) {
     const [member] = createTrio(t, hasty)
@@ -245,15 +257,7 @@ const scenes: Record<string, (t: Test) => Promise<Scene>> = {
     return { member, calls: callAll(member) }
   },
 
-  async 'with writes under way' (t) {
-    const trio = createTrio(t, { ...hasty, minConsensus: 2 })
-    const [member, , stuck] = trio
-    await allReady(trio)
-    const hangs = stuck.disk.hang()
-    const calls = callAll(member)
-    await hangs
-    return { member, calls }
-  },
+  'with writes under way': (t) => whileStuck(t, 2),
 
   async 'when it has nobody any more' (t) {
     const trio = createTrio(t, hasty)
@@ -290,25 +294,8 @@ const scenes: Record<string, (t: Test) => Promise<Scene>> = {
     return { member, calls }
   },
 
-  async 'while it leaves' (t) {
-    const trio = createTrio(t, hasty)
-    const [member, , stuck] = trio
-    await allReady(trio)
-    const hangs = stuck.disk.hang()
-    const calls = [...callAll(member), member.replicator.leave()]
-    await hangs
-    return { member, calls }
-  },
-
-  async 'while it removes another' (t) {
-    const trio = createTrio(t, hasty)
-    const [member, other, stuck] = trio
-    await allReady(trio)
-    const hangs = stuck.disk.hang()
-    const calls = [...callAll(member), member.replicator.removePeer(idOf(other))]
-    await hangs
-    return { member, calls }
-  },
+  'while it leaves': (t) => whileStuck(t, 1, ({ replicator }) => replicator.leave()),
+  'while it removes another': (t) => whileStuck(t, 1, ({ replicator }, other) => replicator.removePeer(idOf(other))),
 
   async 'while it waits for other survivors' (t) {
     const trio = createTrio(t, hasty)

@@ -6,11 +6,10 @@ import type { Session } from '../../../lib/net/network.ts'
 import { Outbox } from '../../../lib/net/outbox.ts'
 import { RpcLink } from '../../../lib/net/rpc-link.ts'
 import { ByteWriter, WireError } from '../../../lib/wire/bytes.ts'
-import { frameHeaderBytes, writeFrameHeader } from '../../../lib/wire/frame.ts'
 import { readMessages, writeMessage } from '../../../lib/wire/messages.ts'
 import type { WireMessage } from '../../../lib/wire/messages.ts'
 import { encodeOperations } from '../../../lib/wire/operations.ts'
-import { encodeRpcHeader } from '../../../lib/wire/rpc-frame.ts'
+import { framedCall } from '../../support/bytes.ts'
 import { allReady, createMember, createTrio, next, Switchboard, verdict } from './trio.ts'
 
 const timeout = 30_000
@@ -226,13 +225,7 @@ test('a peer leaves so many answers unread', { timeout }, async (t) => {
     }, 100)
     t.teardown(async () => { await link.closed })
   })
-  const call = (id: number): void => {
-    const header = encodeRpcHeader(['ping', [new Uint8Array(0)], id])
-    const frame = new Uint8Array(frameHeaderBytes + header.length)
-    writeFrameHeader(frame, header.length)
-    frame.set(header, frameHeaderBytes)
-    stuck.push(frame)
-  }
+  const call = (id: number): void => { stuck.push(framedCall(['ping', [new Uint8Array(0)], id])) }
   const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
   // The first answer fills the stream.
   const most = 1 + fixedLimits.unreadReplies.value
@@ -241,4 +234,20 @@ test('a peer leaves so many answers unread', { timeout }, async (t) => {
   t.notOk(stuck.destroyed)
   call(most + 1)
   t.equal(await gone, 'LEVEL_QUEUE_FULL')
+})
+
+test('a node joins where keys are as large as they may be', { timeout }, async (t) => {
+  const board = new Switchboard()
+  const keyBytesMax = optionLimits.keyBytesMax.max
+  const options = { keyBytesMax, logBytesMax: optionLimits.logBytesMax.min }
+  const first = createMember(t, board, 1, [], options)
+  await first.replicator.ready()
+  // Each is a piece of the copy, and the joiner asks for what follows it: no request is larger.
+  const keys = Array.from({ length: 4 }, (_, i) => `${i}`.padEnd(keyBytesMax, 'k'))
+  for (const key of keys) await first.db.put(key, 'v'.repeat(64))
+  const joiner = createMember(t, board, 2, [1], options)
+  await joiner.replicator.ready()
+  t.deepEqual(await joiner.db.keys().all(), keys)
+  t.ok(joiner.replicator.trace().some(({ event }) => event === 'copied'), 'it has got a copy')
+  t.notOk(first.replicator.trace().some(({ event }) => event === 'down'), 'in one session')
 })

@@ -180,6 +180,21 @@ test('a proposal is one event, however many it goes to; each answer is one', { t
   ])
 })
 
+test('once there is a view, only what its members say of views is an event', { timeout }, async (t) => {
+  const { tracer, events } = watch()
+  const core = { self: 'a', vow: { epoch: 0 }, known: null, view: null, progress: null, agreement: { waitingFor: '' } }
+  const view = { epoch: 2, members: ['a', 'b'], live: [], coordinator: 'b' }
+  const propose: Message = { type: 'propose', epoch: 9, known: 1, cluster: '', members: ['x'], without: [], recover: false }
+  const deny: Message = { type: 'deny', id: 'x', why: 'full' }
+  tracer.onStart(core as unknown as Core, 'a')
+  tracer.onInput({ type: 'message', from: 'x', message: propose }, 0)
+  tracer.observe({ ...core, known: view } as unknown as Core, false)
+  for (let i = 0; i < 200; i++) for (const message of [propose, deny]) tracer.onInput({ type: 'message', from: 'x', message }, 0)
+  tracer.onInput({ type: 'message', from: 'b', message: deny }, 0)
+  tracer.onEffect({ type: 'send', to: 'x', message: deny })
+  t.deepEqual(events().map((event) => 'by' in event ? `${event.event} by ${event.by}` : event.event), ['start', 'propose by x', 'view', 'deny by b', 'deny by a'])
+})
+
 test('what belongs to a single write is no event', { timeout }, async (t) => {
   const { tracer, events } = watch()
   const group = { epoch: 1, first: 1, entries: [] } as never
