@@ -7,7 +7,7 @@ import { minConsensusOf } from './settings.ts'
 export function clusterOf (settings: SimSettings): SimCluster {
   const { nodes, writeTimeoutMs, failureTimeoutMs, delayMaxMs, bandwidth, syncMs, driftMax, durability, log, logBytesMax, changes } = settings
   const names = [...'abcdefg'].slice(0, nodes)
-  return new SimCluster({
+  const cluster = new SimCluster({
     seed: settings.seed,
     names,
     replicator: {
@@ -28,6 +28,17 @@ export function clusterOf (settings: SimSettings): SimCluster {
     disk: { syncMs, fileChanges: durability === 'disk' ? 0.05 : 0 },
     driftMax
   })
+  addObservers(cluster, settings)
+  return cluster
+}
+
+/** The members do not know them. */
+function addObservers (cluster: SimCluster, { seed, observers }: SimSettings): void {
+  const founders = cluster.names
+  for (let i = 0; i < (observers?.count ?? 0); i++) {
+    const peers = observers?.knows === 'all' ? founders : [founders[(seed + i) % founders.length] as string]
+    cluster.addMachine('opqr'[i] as string, peers, { role: 'observer', ...observers?.own === true ? { overwrite: true } : {} })
+  }
 }
 
 function founderOptions ({ minConsensus, witness }: ChangeSettings, isLast: boolean): MachineOptions {

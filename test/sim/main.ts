@@ -92,7 +92,7 @@ async function run (settings: SimSettings, onLine: ((line: string) => void) | nu
     return await runSeed(settings, onLine)
   } catch (error) {
     const problems = [`the run ended with ${error instanceof Error ? error.stack : String(error)}`]
-    return { settings, problems, operations: 0, committed: 0, unknown: 0, events: 0, virtualMs: 0, faults: {}, changes: {}, traceHash: '' }
+    return { settings, problems, operations: 0, observed: 0, committed: 0, unknown: 0, events: 0, virtualMs: 0, faults: {}, changes: {}, traceHash: '' }
   }
 }
 

@@ -1,6 +1,7 @@
 import { afterRestarts, changingWith, flushing, leftBehind, withinALease } from './focuses.ts'
 import { doubtMutants } from './doubt-mutants.ts'
 import { logMutants } from './log-mutants.ts'
+import { observerMutants } from './observer-mutants.ts'
 import type { Focus } from './settings.ts'
 
 /** A bug to plant: a change of the sources that the simulator must catch. */
@@ -42,6 +43,7 @@ const untoldByOthers: Edit = {
 export const mutants: readonly Mutant[] = [
   ...doubtMutants,
   ...logMutants,
+  ...observerMutants,
   {
     name: 'vote before the sync',
     file: 'lib/store/log-writer.ts',

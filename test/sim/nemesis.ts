@@ -1,5 +1,6 @@
 import type { SimCluster, SimMachine } from '../../lib/sim/index.ts'
 import { Random } from '../../lib/sim/random.ts'
+import { isObserver } from './observers.ts'
 import type { FaultKind, SimSettings } from './settings.ts'
 import { faultKinds, minConsensusOf } from './settings.ts'
 import { TornTails } from './torn-tails.ts'
@@ -38,7 +39,7 @@ export interface NemesisScope {
 
 /** Does harm to a cluster, at random moments, until it is told to stop; then mends everything, or everything but some machines. */
 export class Nemesis {
-  readonly injected: Partial<Record<FaultKind | 'ambush' | 'strike', number>> = {}
+  readonly injected: Partial<Record<FaultKind | 'ambush' | 'strike' | 'wipeObserver', number>> = {}
   readonly #cluster: SimCluster
   readonly #settings: SimSettings
   readonly #random: Random
@@ -327,8 +328,8 @@ export class Nemesis {
 
   /** In memory, a write survives the power cut of one machine at a time, if it is on another. */
   #mayLosePower (machine: SimMachine): boolean {
-    const { machines } = this.#cluster
-    if (this.#settings.durability === 'disk') return true
+    const machines = this.#cluster.machines.filter(each => !isObserver(each))
+    if (this.#settings.durability === 'disk' || isObserver(machine)) return true
     const others = machines.filter(other => other !== machine)
     return others.length > 0 && machines.every((_, i) => minConsensusOf(this.#settings, i) > 0) &&
       others.every(other => other.up && other.replicator.status === 'ready')

@@ -83,7 +83,7 @@ export class OneOrder {
 }
 
 /** What is in the data; as it will be, if the last write is torn. */
-function appliedOn ({ disk }: SimMachine): number {
+export function appliedOn ({ disk }: SimMachine): number {
   const record = disk.torn ? disk.durable(toText(appliedKey)) : disk.get(toText(appliedKey))
   return record === undefined ? 0 : decodeApplied(record).position
 }

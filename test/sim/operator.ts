@@ -3,6 +3,7 @@ import type { DiskImage } from '../../lib/sim/disk.ts'
 import type { MachineOptions, SimCluster, SimMachine } from '../../lib/sim/index.ts'
 import { Random } from '../../lib/sim/random.ts'
 import type { Nemesis } from './nemesis.ts'
+import { isObserver } from './observers.ts'
 import type { Population } from './population.ts'
 import { identityOf, idOf, wasMember } from './population.ts'
 import type { ChangeKind, SimSettings } from './settings.ts'
@@ -267,7 +268,7 @@ export class Operator {
   /** A machine that takes no part, or one more. */
   #free (): SimMachine | null {
     const out = this.#population.those('out')
-    const { machines } = this.#cluster
+    const machines = this.#cluster.machines.filter(machine => !isObserver(machine))
     const most = Math.max(this.#settings.nodes, this.#settings.changes?.machinesMax ?? 0)
     if (out.length > 0 && (machines.length >= most || this.#random.chance(0.5))) return this.#random.pick(out)
     if (machines.length >= most) return null
@@ -339,6 +340,10 @@ export class Operator {
       // Whose place it was to take is gone already; or still there.
       case codes.changeRefused:
       case codes.nameTaken:
+        if (standing === 'observer') {
+          this.problems.push(`${machine.name} observes, and is refused: ${String(machine.replicator.stats().lastError)}`)
+          return this.#retire(machine)
+        }
         this.#nemesis.kill(machine)
         machine.options = replaces === undefined ? { ...options, replaces: machine.name } : options
         machine.start()
@@ -349,7 +354,8 @@ export class Operator {
         machine.start()
         return
     }
-    if (standing === 'in' && this.#random.chance(0.05)) this.#helpFind(machine)
+    const isLost = standing === 'in' || (standing === 'observer' && machine.replicator.status !== 'ready')
+    if (isLost && this.#random.chance(0.05)) this.#helpFind(machine)
   }
 
   /** One on an old disk may know none of those that are members now: then it goes on looking, and only its errors tell a person why. */

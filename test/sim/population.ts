@@ -5,6 +5,7 @@ import type { SimCluster, SimMachine } from '../../lib/sim/index.ts'
 import { acceptedKey, appliedKey, decodeApplied, decodeIdentity, decodeSighting, decodeView, identityKey, sightingKey, viewKey } from '../../lib/store/layout.ts'
 import type { View } from '../../lib/core/view.ts'
 import { majority } from '../../lib/core/view.ts'
+import { isObserver } from './observers.ts'
 import { canGoOn } from './survivors.ts'
 
 /** What a person wants of a machine. */
@@ -19,6 +20,8 @@ export type Standing =
   | 'stale'
   /** It will never run again, and is to be removed. */
   | 'dead'
+  /** It follows, and is no member. */
+  | 'observer'
 
 /** A disk, and whose it is, or was. */
 export interface Holder {
@@ -30,6 +33,7 @@ interface Known {
   readonly at: number
   readonly members: readonly string[]
   readonly witnesses: readonly string[]
+  readonly live: number
 }
 
 const [identity, installed, accepted, applied] = [identityKey, viewKey, acceptedKey, appliedKey].map(toText) as [string, string, string, string]
@@ -57,7 +61,7 @@ export class Population {
 
   constructor (cluster: SimCluster) {
     this.#cluster = cluster
-    for (const machine of cluster.machines) this.#standings.set(machine, 'in')
+    for (const machine of cluster.machines) this.#standings.set(machine, isObserver(machine) ? 'observer' : 'in')
   }
 
   standing (machine: SimMachine): Standing {
@@ -128,9 +132,16 @@ export class Population {
     return Math.min(...this.#knownSince(machine, since).map(({ members, witnesses }) => members.length - witnesses.length - 1))
   }
 
+  /** The least number of live members, by what anybody has known since then. */
+  leastLive (since: number): number {
+    return Math.min(...[...this.#known.keys()].flatMap(machine => this.#knownSince(machine, since)).map(({ live }) => live))
+  }
+
   /** The disks, also those that are lost, of all that were members with the data, by what this machine has known since then. */
   holdersSince (machine: SimMachine, since: number): Holder[] {
-    const ids = new Set(this.#knownSince(machine, since).flatMap(({ members, witnesses }) => members.filter(id => !witnesses.includes(id))))
+    // An observer gets what was committed in whichever view, and may hear of that later.
+    const knowing = isObserver(machine) ? [...this.#known.keys()] : [machine]
+    const ids = new Set(knowing.flatMap(other => this.#knownSince(other, since)).flatMap(({ members, witnesses }) => members.filter(id => !witnesses.includes(id))))
     return [...this.#cluster.machines.filter(other => this.standing(other) !== 'stale'), ...this.#lost].filter(({ disk }) => ids.has(idOf(disk)))
   }
 
@@ -158,7 +169,7 @@ export class Population {
    * What was seen is not synced, so it counts only when something else was, as long as the power may be cut.
    */
   allHaveSeen (id: string, start: number, but: SimMachine, mayCut = true): boolean {
-    return this.those('in', 'dead', 'back').every((machine) => {
+    return this.those('in', 'dead', 'back', 'observer').every((machine) => {
       if (machine === but) return true
       const key = toText(sightingKey(id))
       const seen = mayCut ? machine.disk.durable(key) : machine.disk.get(key)
@@ -203,9 +214,9 @@ export class Population {
     else if (before !== view) this.problems.push(`two views are chosen in epoch ${epoch}: ${before} and ${view}`)
   }
 
-  #note (machine: SimMachine, { members, witnesses }: Pick<View, 'members' | 'witnesses'>): void {
+  #note (machine: SimMachine, { members, witnesses, live }: Pick<View | ViewInfo, 'members' | 'witnesses' | 'live'>): void {
     const notes = this.#known.get(machine) ?? []
-    notes.push({ at: this.#cluster.world.stamp(), members, witnesses })
+    notes.push({ at: this.#cluster.world.stamp(), members, witnesses, live: live.length })
     this.#known.set(machine, notes)
   }
 

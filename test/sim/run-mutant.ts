@@ -37,7 +37,7 @@ export async function runMutant ({ name, focus = {}, from = 1, ...edit }: Mutant
 
   try {
     return await new Promise((resolve, reject) => {
-      const args = [outfile, '--seeds', String(seeds), '--from', String(from), '--workers', '1', '--first', '--only', JSON.stringify({ changes: null, repeats: 0, asks: 0, ...focus })]
+      const args = [outfile, '--seeds', String(seeds), '--from', String(from), '--workers', '1', '--first', '--only', JSON.stringify({ changes: null, repeats: 0, asks: 0, observers: null, ...focus })]
       execFile(process.execPath, args, { maxBuffer: 1e8, timeout: 240_000 }, (error, stdout, stderr) => {
         if (error === null) resolve(null)
         else if (error.code === 1 && stdout.includes('violations')) resolve(stdout)

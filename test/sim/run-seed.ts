@@ -7,6 +7,7 @@ import { DurableVotes } from './durable-votes.ts'
 import { Nemesis } from './nemesis.ts'
 import { NodeErrors } from './node-errors.ts'
 import { OneOrder } from './one-order.ts'
+import { isObserver, Observers } from './observers.ts'
 import { Operator } from './operator.ts'
 import { idOf, identityOf, Population } from './population.ts'
 import type { ChangeKind, ChangeSettings, SimSettings } from './settings.ts'
@@ -20,6 +21,8 @@ export interface SimResult {
   settings: SimSettings
   problems: string[]
   operations: number
+  /** Reads and syncs on observers. */
+  observed: number
   committed: number
   unknown: number
   events: number
@@ -44,6 +47,7 @@ export async function runSeed (settings: SimSettings, onLine: ((line: string) =>
     settings,
     problems,
     operations: run.workload.history.length,
+    observed: run.workload.observed.filter(({ kind }) => kind === 'read' || kind === 'sync').length,
     committed: writes.filter(write => write.outcome === 'ok').length,
     unknown: writes.filter(write => write.outcome === 'unknown').length,
     events: run.cluster.world.events,
@@ -59,6 +63,7 @@ class Run {
   readonly workload: Workload
   readonly nemesis: Nemesis
   readonly operator: Operator
+  readonly #observers: Observers
   readonly #population: Population
   readonly #settings: SimSettings
   readonly #order = new OneOrder((machine, copied) => this.#hasInitial(machine, copied) ? this.#initial : new Map())
@@ -69,6 +74,7 @@ class Run {
   readonly #limitMs: number
   readonly #moves: Random
   #puts = 0
+  #endOfFaults = Infinity
   /** With disks that were lost, something has gone without which nobody can go on. */
   #isLost = false
 
@@ -84,10 +90,15 @@ class Run {
     this.workload = new Workload(cluster, settings)
     this.#votes = new DurableVotes({
       others: (machine, invoked) => {
+        // It asks for nothing: what is committed, all live members of some view have.
+        if (isObserver(machine)) return population.leastLive(invoked)
         if (settings.changes === null) return minConsensusOf(settings, machines.indexOf(machine))
         return settings.changes.minConsensus ?? population.leastOthers(machine, invoked)
       },
-      holders: (machine, invoked) => settings.changes === null ? machines : population.holdersSince(machine, invoked)
+      holders: (machine, invoked) => {
+        const holders = settings.changes === null ? this.#founders : population.holdersSince(machine, invoked)
+        return isObserver(machine) ? [...holders, machine] : holders
+      }
     })
     this.nemesis = new Nemesis(cluster, settings, {
       onDown: (machine) => {
@@ -98,7 +109,7 @@ class Run {
       },
       onResume: (machine) => { this.workload.onResume(machine) }
     }, {
-      get targets () { return settings.changes === null ? machines : population.those('in', 'back', 'stale') },
+      get targets () { return settings.changes === null ? machines : population.those('in', 'back', 'stale', 'observer') },
       mayRun: machine => population.mayRun(machine),
       isBeyondRepair: machine => this.operator.isBeyondRepair(machine)
     })
@@ -111,6 +122,7 @@ class Run {
         this.workload.add(machine)
       }
     })
+    this.#observers = new Observers(cluster, settings, { population, nemesis: this.nemesis })
     this.#initial = new Map(settings.foundingData ? ['k0', 'k1', 'old'].map(key => [key, `founding.${key}`]) : [])
     for (const machine of machines) this.#watch(machine)
     if (settings.durability === 'disk') this.workload.onAcknowledged = (machine, changes, invoked) => { this.#votes.onAcknowledged(machine, changes, invoked) }
@@ -119,6 +131,7 @@ class Run {
   async play (): Promise<string[]> {
     const { cluster, workload, nemesis } = this
     this.#bringData()
+    this.#observers.start()
     cluster.start()
     workload.start()
     nemesis.start()
@@ -127,11 +140,13 @@ class Run {
 
     cluster.world.say('the safety phase is over')
     workload.stop()
+    this.#observers.stop()
+    this.#endOfFaults = cluster.world.stamp()
     const problem = this.#settings.changes === null ? await this.#recover() : await this.#recoverAll()
     // Nobody waits for what is done with files in the background.
     await cluster.run(() => this.#judged.every(machine => strangeFiles(machine).length === 0), LIVENESS_MS)
     return [
-      ...this.#isLost ? [] : problem === null ? judge(workload.history, this.#judged, this.#initial, this.#order.log) : [problem],
+      ...this.#isLost ? [] : problem === null ? judge(workload.history, workload.observed, this.#judged, this.#initial, this.#order.log) : [problem],
       ...this.#settings.changes === null ? [] : this.#population.members.filter(machine => !this.#judged.includes(machine)).flatMap(strangeWitness),
       ...this.#order.problems, ...this.#votes.problems, ...this.#errors.problems, ...nemesis.problems, ...workload.problems,
       ...this.#population.problems, ...this.operator.problems
@@ -140,7 +155,11 @@ class Run {
 
   /** The machines that hold the data in the end. */
   get #judged (): readonly SimMachine[] {
-    return this.#settings.changes === null ? this.cluster.machines : this.#population.holders
+    return this.#settings.changes === null ? this.cluster.machines : [...this.#population.holders, ...this.#observers.machines]
+  }
+
+  get #founders (): readonly SimMachine[] {
+    return this.cluster.machines.filter(machine => !isObserver(machine))
   }
 
   #watch (machine: SimMachine): void {
@@ -148,11 +167,14 @@ class Run {
       this.#votes.onRecords(machine, recordsIn(changes))
       this.#order.onBatch(machine, changes)
       this.#population.onBatch(machine, changes)
-      if (changes.some(({ key }) => votes.includes(key))) this.nemesis.onVote()
+      if (!isObserver(machine) && changes.some(({ key }) => votes.includes(key))) this.nemesis.onVote()
     }
     const seen = new WeakMap<object, number>()
     machine.disk.files.onChange = () => { this.#votes.onRecords(machine, newRecords(machine.disk, seen)) }
-    machine.disk.onReplace = () => { this.#order.onDown(machine) }
+    machine.disk.onReplace = () => {
+      this.#order.onDown(machine)
+      this.workload.onReplaced(machine)
+    }
     machine.onView = (view) => { this.#population.onView(machine, view) }
     this.#errors.watch(machine, this.#settings.changes !== null)
   }
@@ -180,20 +202,20 @@ class Run {
 
   /** All faults end, and progress is required. Returns what is wrong. */
   async #recover (): Promise<string | null> {
-    const { machines } = this.cluster
+    const machines = this.#founders
     const leftOut = this.#chooseLeftOut()
     this.nemesis.stop(leftOut)
 
     if (leftOut.length > 0) {
       const rest = machines.filter(machine => !leftOut.includes(machine))
-      const problem = await this.#progress(rest)
+      const problem = await this.#progress([...rest, ...this.#observers.thatKnow(rest)])
       // The newest view may have been chosen in this very moment, with none of the rest in it.
       if (problem !== null && canGoOn(rest, machines)) return `without ${leftOut.map(({ name }) => name).join(', ')}: ${problem}`
       if (problem === null) await this.#fillLog(rest)
       this.cluster.world.say('the rest comes back')
       this.nemesis.letIn()
     }
-    return await this.#progress(machines)
+    return await this.#progress(this.cluster.machines)
   }
 
   /** The same where the members change. First all that was begun is finished, then some changes are to succeed without any fault. */
@@ -213,10 +235,14 @@ class Run {
 
   async #progressOfMembers (): Promise<string | null> {
     const { members } = this.#population
-    const problem = await this.#progress(members)
+    const problem = await this.#progress([...members, ...this.#observers.machines])
     // One that was leaving when it was killed may be told only now that it has left.
     const hasLeft = members.some(machine => this.#population.standing(machine) === 'out')
-    return problem !== null && hasLeft ? await this.#progress(this.#population.members) : problem
+    return problem !== null && hasLeft ? await this.#progressOfAll() : problem
+  }
+
+  #progressOfAll (): Promise<string | null> {
+    return this.#progress([...this.#population.members, ...this.#observers.machines])
   }
 
   /** All are members and live: the others go on without one, or without as many as they can be expected to. */
@@ -228,12 +254,12 @@ class Run {
     if (leftOut === 0 || out === undefined || members.some(machine => machine.replicator.stats().lease === 'free')) return null
     const rest = members.filter(machine => machine !== out)
     this.nemesis.leaveOut([out])
-    const problem = await this.#progress(rest)
+    const problem = await this.#progress([...rest, ...this.#observers.machines])
     if (problem !== null) return `without ${out.name}: ${problem}`
     await this.#fillLog(population.holders.filter(machine => machine !== out))
     this.cluster.world.say('it comes back')
     this.nemesis.letIn()
-    return await this.#progress(members)
+    return await this.#progressOfAll()
   }
 
   /** Without any fault, a node joins, a member leaves, an old image is refused, and a minority is declared to be the cluster. */
@@ -243,7 +269,7 @@ class Run {
     const { minConsensus, recover } = this.#settings.changes as ChangeSettings
     const settles = async (what: string): Promise<string | null> => {
       if (!await cluster.run(() => operator.idle && population.isSettled, this.#limitMs)) return `${what}: ${this.#describe(cluster.machines)}`
-      return await this.#progress(population.members)
+      return await this.#progressOfAll()
     }
 
     if (random.chance(0.5) && operator.join() !== null) {
@@ -276,7 +302,8 @@ class Run {
     }
     const holders = population.holders.slice(0, 1 + (minConsensus ?? 0))
     const survivors = population.members.filter(machine => holders.includes(machine) || (population.newest?.witnesses.includes(idOf(machine.disk)) === true && random.chance(0.5)))
-    if (!recover || 2 * survivors.length > population.members.length) return await this.#progress(population.members)
+    if (!recover || 2 * survivors.length > population.members.length) return await this.#progressOfAll()
+    this.#observers.takeDown()
     for (const machine of population.members) if (!survivors.includes(machine)) nemesis.kill(machine)
     for (const machine of this.cluster.machines) if (!survivors.includes(machine)) population.set(machine, 'out')
     let recovered: boolean | null = null
@@ -287,12 +314,13 @@ class Run {
     void operator.recover(survivors).then(done => { recovered = done })
     await cluster.run(() => recovered !== null, this.#limitMs)
     if (recovered !== true) return `the survivors do not recover: ${this.#describe(cluster.machines)}`
+    this.#observers.bringBack(survivors[0] as SimMachine)
     return await settles('the survivors do not go on')
   }
 
   /** Machines without which the others have to go on; nobody, if they cannot be expected to. */
   #chooseLeftOut (): SimMachine[] {
-    const { machines } = this.cluster
+    const machines = this.#founders
     const { leftOut, seed, durability } = this.#settings
     // After a crash, a log in memory proves nothing: the rest may have to wait for whoever has not crashed.
     if (durability === 'memory') return []
@@ -327,8 +355,21 @@ class Run {
       for (const machine of holders) this.#perform(machine, { kind: 'put', key: `last-${machine.name}`, value: `done-${++this.#puts}` })
       if (!await cluster.run(() => settled() && ready(), this.#limitMs)) return failed('liveness at the end')
     }
-    for (const machine of holders) this.#perform(machine, { kind: 'range', range: {} })
+    for (const machine of holders.filter(isObserver)) {
+      while (!this.#takesWrites(machine)) {
+        if (cluster.world.now > until) return failed(`${machine.name} passes no write on`)
+        this.#perform(machine, { kind: 'put', key: `last-${machine.name}`, value: `done-${++this.#puts}` })
+        if (!await cluster.run(() => settled() && ready(), this.#limitMs)) return failed('liveness at the end')
+      }
+    }
+    for (const machine of holders) this.#perform(machine, isObserver(machine) ? { kind: 'snapshot', keys: [], range: {} } : { kind: 'range', range: {} })
     return await cluster.run(() => settled() && isAtRest(holders), this.#limitMs) ? null : failed('liveness at the end')
+  }
+
+  /** An observer has had a write acknowledged since the faults ended; where the time-out is long enough for that. */
+  #takesWrites ({ name }: SimMachine): boolean {
+    const { writeTimeoutMs, delayMaxMs, syncMs } = this.#settings
+    return writeTimeoutMs < 20 * (delayMaxMs + syncMs) || this.workload.observed.some(event => event.kind === 'written' && event.observer === name && event.completed > this.#endOfFaults)
   }
 
   /** Who comes back shall need a copy, where the log is small. */

@@ -47,6 +47,18 @@ export interface SimSettings {
   asks: number
   /** How the members change; null: not at all. */
   changes: ChangeSettings | null
+  /** Nodes that only follow; null: there are none. */
+  observers: ObserverSettings | null
+}
+
+export interface ObserverSettings {
+  count: number
+  /** How many addresses of founders each knows: that of one, or those of all. */
+  knows: 'one' | 'all'
+  /** They bring data along, which are to be overwritten. */
+  own: boolean
+  /** How much more often than now and then one loses its disk, and begins anew; 0: never. */
+  wipes: number
 }
 
 export interface ChangeSettings {
@@ -135,14 +147,22 @@ export function drawSettings (seed: number, mayChange = true): SimSettings {
     ambush: 0,
     repeats: 0,
     asks: 0,
-    changes: null
+    changes: null,
+    observers: null
   }
   if (excludes(settings)) drawExclusion(random, settings)
   if (excludes(settings) && random.chance(0.4)) drawViews(random, settings)
   if (mayChange && random.chance(1 / 3)) drawChanges(random, settings)
   if (settings.durability === 'disk') drawLog(new Random(seed ^ 0xf11e), settings)
   drawDoubts(new Random(seed ^ 0xd0b7), settings)
+  drawObservers(new Random(seed ^ 0x0b57), settings)
   return settings
+}
+
+/** By chance of its own, too. */
+function drawObservers (random: Random, settings: SimSettings): void {
+  if (!random.chance(0.25)) return
+  settings.observers = { count: random.pick([1, 1, 2]), knows: random.pick(['one', 'all']), own: random.chance(0.2), wipes: random.pick([0, 0.3, 1]) }
 }
 
 function drawDoubts (random: Random, settings: SimSettings): void {
@@ -182,6 +202,7 @@ export function readSettings (text: string): SimSettings {
     repeats: 0,
     asks: 0,
     changes: null,
+    observers: null,
     ...kept,
     faults: { ...none, ...kept.faults }
   } as SimSettings

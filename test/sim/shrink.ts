@@ -30,7 +30,7 @@ function candidates (settings: SimSettings): SimSettings[] {
   if (settings.ambush > 0) smaller.push({ ...settings, ambush: 0 })
   if (settings.repeats > 0) smaller.push({ ...settings, repeats: 0 })
   if (settings.asks > 0) smaller.push({ ...settings, asks: 0 })
-  smaller.push(...withFewerChanges(settings))
+  smaller.push(...withFewerChanges(settings), ...withFewerObservers(settings))
   if (settings.leftOut > 0) smaller.push({ ...settings, leftOut: settings.leftOut - 1 })
   const first = minConsensusOf(settings, 0)
   for (const common of new Set([settings.nodes - 1, first])) {
@@ -60,6 +60,16 @@ function withFewerChanges (settings: SimSettings): SimSettings[] {
   if (changes.witness) smaller.push({ ...settings, changes: { ...changes, witness: false } })
   if (changes.wrongPeers !== 'nothing') smaller.push({ ...settings, changes: { ...changes, wrongPeers: 'nothing' } })
   if (changes.machinesMax > settings.nodes) smaller.push({ ...settings, changes: { ...changes, machinesMax: changes.machinesMax - 1 } })
+  return smaller
+}
+
+function withFewerObservers (settings: SimSettings): SimSettings[] {
+  const { observers } = settings
+  if (observers === null) return []
+  const smaller: SimSettings[] = [{ ...settings, observers: null }]
+  if (observers.count > 1) smaller.push({ ...settings, observers: { ...observers, count: observers.count - 1 } })
+  if (observers.own) smaller.push({ ...settings, observers: { ...observers, own: false } })
+  if (observers.wipes > 0) smaller.push({ ...settings, observers: { ...observers, wipes: 0 } })
   return smaller
 }
 

@@ -6,6 +6,7 @@ export class Tally {
   seeds = 0
   violations = 0
   #operations = 0
+  #observed = 0
   #committed = 0
   #unknown = 0
   #events = 0
@@ -18,6 +19,7 @@ export class Tally {
     this.seeds++
     if (result.problems.length > 0) this.violations++
     this.#operations += result.operations
+    this.#observed += result.observed
     this.#committed += result.committed
     this.#unknown += result.unknown
     this.#events += result.events
@@ -30,7 +32,7 @@ export class Tally {
     const seconds = (performance.now() - this.#started) / 1000
     return [
       `${this.seeds} seeds in ${seconds.toFixed(0)} s, ${(this.seeds / seconds).toFixed(1)} seeds/s, ${this.#events} events, ${(this.#virtualMs / 60_000).toFixed(0)} min of virtual time`,
-      `${this.#operations} operations: ${this.#committed} writes committed, ${this.#unknown} unknown`,
+      `${this.#operations} operations: ${this.#committed} writes committed, ${this.#unknown} unknown; ${this.#observed} reads and syncs on observers`,
       `faults: ${show(this.#faults)}`,
       `changes: ${show(this.#changes)}`,
       `${this.violations} violations`

@@ -13,12 +13,14 @@ import { checkLinearizability } from '../support/check/linearizability.ts'
 import { checkReplicas } from '../support/check/replicas.ts'
 import { checkSerializability } from '../support/check/serializability.ts'
 import { filesOf, logOf } from './log-view.ts'
+import type { Observed } from './observed.ts'
+import { checkObserverReads } from './observer-reads.ts'
 
 /** The log as it was applied, from the beginning: the record of each group by its first position. */
 type Log = ReadonlyMap<number, Uint8Array>
 
 /** Holds what is on the disks at the end against all that the clients were told. */
-export function judge (history: History, machines: readonly SimMachine[], initial: ReadonlyMap<string, string>, log: Log): string[] {
+export function judge (history: History, observed: readonly Observed[], machines: readonly SimMachine[], initial: ReadonlyMap<string, string>, log: Log): string[] {
   const [first] = machines as [SimMachine]
   const state = new Map(dataOf(first).map(([key, value]) => [key, toText(value)]))
   // What a founder brought along was written by nobody in the history.
@@ -32,6 +34,7 @@ export function judge (history: History, machines: readonly SimMachine[], initia
     ...problemsOf('durability', checkDurability(history, { log: known, state, initial })),
     ...problemsOf('linearizability', checkLinearizability(history, { initial })),
     ...problemsOf('serializability', checkSerializability(history, { log: known, initial })),
+    ...checkObserverReads(history, observed, known, initial),
     ...machines.flatMap(machine => strangeLog(machine, log)),
     ...machines.flatMap(strangeRecords),
     ...machines.flatMap(strangeFiles),

@@ -1,7 +1,12 @@
 import type { SimCluster, SimLevel, SimMachine } from '../../lib/sim/index.ts'
 import { Random } from '../../lib/sim/random.ts'
+import { decodeGroup } from '../../lib/wire/group.ts'
 import type { WriteOptions } from '../../lib/write-options.ts'
-import type { Change, KeyRange, Operation } from '../support/check/history.ts'
+import type { Change, KeyRange, Operation, Read } from '../support/check/history.ts'
+import { logOf } from './log-view.ts'
+import type { Observed } from './observed.ts'
+import { isObserver } from './observers.ts'
+import { appliedOn } from './one-order.ts'
 import type { SimSettings } from './settings.ts'
 
 type Request =
@@ -12,6 +17,9 @@ type Request =
   | { kind: 'get', key: string }
   | { kind: 'getMany', keys: string[] }
   | { kind: 'range', range: KeyRange }
+  /** On observers only. */
+  | { kind: 'sync' }
+  | { kind: 'snapshot', keys: string[], range: KeyRange }
 
 interface Running {
   /** Where it was called last. */
@@ -20,6 +28,8 @@ interface Running {
 }
 
 const reads = ['get', 'getMany', 'range']
+/** What is in the history of all only if it was done on a member. */
+const observations = [...reads, 'sync', 'snapshot']
 /** What is one write, and may be repeated. */
 const writes = ['put', 'del', 'batch']
 /** So often at most a write is called. */
@@ -31,6 +41,8 @@ const ASK_MS = 500
 /** Clients on every node, each doing one random operation after the other, and the history of what they were told. */
 export class Workload {
   readonly history: Operation[] = []
+  /** What happened on observers, apart from writes. */
+  readonly observed: Observed[] = []
   /** What no client should ever be told. */
   readonly problems: string[] = []
   readonly #cluster: SimCluster
@@ -98,10 +110,17 @@ export class Workload {
   onDown (machine: SimMachine): void {
     this.leaving.delete(machine)
     for (const running of [...this.#running]) if (running.machine === machine) running.end('unknown')
+    if (isObserver(machine)) this.#note({ kind: 'down', observer: machine.name, completed: this.#cluster.world.stamp(), end: endOn(machine), mayForget: this.#settings.durability === 'memory' })
+  }
+
+  /** The machine has got a new disk. */
+  onReplaced (machine: SimMachine): void {
+    if (isObserver(machine)) this.#note({ kind: 'new', observer: machine.name, completed: this.#cluster.world.stamp() })
   }
 
   /** One operation, recorded. */
   perform (machine: SimMachine, client: string, request: Request): Promise<void> {
+    if (isObserver(machine) && observations.includes(request.kind)) return this.#observe(machine, client, request)
     const id = ++this.#lastId
     const invoked = this.#cluster.world.stamp()
     const isRead = reads.includes(request.kind)
@@ -137,6 +156,7 @@ export class Workload {
         send(on.db, on, request, this.#random, key).then(
           (result) => {
             if (!isRead) this.onAcknowledged(on, changesOf(request), invoked)
+            if (isObserver(on)) this.#note({ kind: 'written', observer: on.name, completed: this.#cluster.world.stamp(), write: id })
             this.#checkBounds(on)
             running.end('ok', result)
           },
@@ -164,6 +184,52 @@ export class Workload {
         call(twin)
       }
     })
+  }
+
+  /** One operation on an observer that writes nothing, recorded. */
+  #observe (machine: SimMachine, client: string, request: Request): Promise<void> {
+    const { world } = this.#cluster
+    const { kind } = request
+    const id = ++this.#lastId
+    const observer = machine.name
+    let invoked = world.stamp()
+    world.say(`${client} ${kind} ${id} begins: ${JSON.stringify(request).slice(0, 100)}`)
+
+    return new Promise((resolve) => {
+      const running: Running = {
+        machine,
+        end: (outcome, result) => {
+          if (!this.#running.delete(running)) return
+          const completed = world.stamp()
+          const common = { id, client, node: observer, invoked, completed, outcome: 'ok' }
+          if (outcome === 'ok' && kind === 'sync') this.#note({ kind, observer, invoked, completed })
+          else if (outcome === 'ok') {
+            const of = (request: Request, result: unknown): object => ({ ...common, ...request, result })
+            const [many, range] = kind === 'snapshot' ? result as unknown[] : []
+            const reads = kind === 'snapshot'
+              ? [of({ kind: 'getMany', keys: request.keys }, many), of({ kind: 'range', range: request.range }, range)]
+              : [of(request, result)]
+            this.#note({ kind: 'read', observer, invoked, completed, reads: reads as Read[] })
+          }
+          world.say(`${client} ${kind} ${id}: ${outcome}`)
+          resolve()
+        }
+      }
+      this.#running.add(running)
+      const onSynced = (): void => {
+        this.#note({ kind: 'sync', observer, invoked, completed: world.stamp() })
+        invoked = world.stamp()
+      }
+      const answer = kind === 'sync' ? machine.replicator.sync() : kind === 'snapshot' ? readSnapshot(machine, request.keys, request.range, onSynced) : send(machine.db, machine, request, this.#random, undefined)
+      answer.then(
+        (result) => { running.end('ok', result) },
+        (error: unknown) => { running.end(this.#judge(error, true)) }
+      )
+    })
+  }
+
+  #note (observed: Observed): void {
+    this.observed.push(observed)
   }
 
   /** Somebody, anywhere, asks what became of a write, until that is known. */
@@ -215,7 +281,10 @@ export class Workload {
     this.#cluster.world.schedule(this.#random.skewed(0.01, this.#settings.thinkMs), `${client} acts`, () => {
       if (!this.#active || this.#lastId >= this.#settings.operations) return
       if (!this.#canAct(machine)) return this.#think(machine, client)
-      void this.perform(machine, client, this.#choose(client, machine)).then(() => { this.#think(machine, client) })
+      const request = isObserver(machine) ? this.#chooseOnObserver(client) : this.#choose(client, machine)
+      void this.perform(machine, client, request)
+        .then(() => request.kind === 'sync' && this.#canAct(machine) ? this.perform(machine, client, { kind: 'range', range: this.#range() }) : undefined)
+        .then(() => { this.#think(machine, client) })
     })
   }
 
@@ -246,6 +315,21 @@ export class Workload {
     if (dice < 0.8) return { kind: 'get', key }
     if (dice < 0.9) return { kind: 'getMany', keys: this.#sample() }
     return { kind: 'range', range: this.#range() }
+  }
+
+  #chooseOnObserver (client: string): Request {
+    const random = this.#random
+    const key = random.pick(this.#keys)
+    const value = this.#value(`${client}.${this.#lastId + 1}`)
+    const dice = random.next()
+    if (dice < 0.2) return { kind: 'put', key, value }
+    if (dice < 0.25) return { kind: 'del', key }
+    if (dice < 0.33) return { kind: 'batch', changes: this.#sample().map(key => ({ key, value: random.chance(0.2) ? null : value })) }
+    if (dice < 0.36) return { kind: 'clear', range: this.#range(false) }
+    if (dice < 0.5) return { kind: 'get', key }
+    if (dice < 0.6) return { kind: 'getMany', keys: this.#sample() }
+    if (dice < 0.75) return { kind: 'range', range: this.#range() }
+    return dice < 0.85 ? { kind: 'snapshot', keys: this.#sample(), range: this.#range() } : { kind: 'sync' }
   }
 
   #range (limited = true): KeyRange {
@@ -284,7 +368,10 @@ async function send (db: SimLevel, machine: SimMachine, request: Request, random
     case 'put': return await db.put(request.key, request.value, options)
     case 'del': return await db.del(request.key, options)
     case 'batch': return await (random.chance(0.3) ? chained(db, request.changes, options) : db.batch(request.changes.map(operation), options))
-    case 'clear': return await db.clear(request.range)
+    case 'clear':
+      // It deletes what it sees.
+      if (isObserver(machine)) await synced(machine)
+      return await db.clear(request.range)
     case 'get': return await db.get(request.key) ?? null
     case 'getMany': return (await db.getMany(request.keys)).map(value => value ?? null)
     case 'range': {
@@ -296,7 +383,36 @@ async function send (db: SimLevel, machine: SimMachine, request: Request, random
         await snapshot.close()
       }
     }
+    default: throw new TypeError(`${request.kind} is for observers`)
   }
+}
+
+/** Both from one state, of which is told when it is there. */
+async function readSnapshot (machine: SimMachine, keys: string[], range: KeyRange, onThere: () => void): Promise<unknown[]> {
+  const { db } = machine
+  const snapshot = await machine.replicator.consistentSnapshot()
+  onThere()
+  try {
+    const many = await db.getMany(keys, { snapshot } as never) as Array<string | undefined>
+    return [many.map(value => value ?? null), await db.iterator({ ...range, snapshot } as never).all()]
+  } finally {
+    await snapshot.close()
+  }
+}
+
+async function synced (machine: SimMachine): Promise<void> {
+  try {
+    await machine.replicator.sync()
+  } catch (error) {
+    throw Object.assign(error as Error, { outcome: 'aborted' })
+  }
+}
+
+/** Whatever a machine has of the log, it has applied, or will before it answers. */
+function endOn (machine: SimMachine): number {
+  const [last] = logOf(machine.disk).range(0, Infinity).slice(-1)
+  const group = last === undefined ? null : decodeGroup(last[1])
+  return Math.max(appliedOn(machine), group === null ? 0 : group.first + group.entries.length - 1)
 }
 
 async function chained (db: SimLevel, changes: readonly Change[], options: WriteOptions): Promise<void> {
