@@ -35,6 +35,13 @@ async function runAll (selections: Selection[]): Promise<void> {
   for (let next = selections.shift(); next !== undefined; next = selections.shift()) await run(next)
 }
 
+/** Three nodes take as long as everything else. */
+function halve ({ group, files }: Selection): Selection[] {
+  if (group !== longest) return [{ group, files }]
+  const isTrio = (file: string): boolean => file.includes('trio')
+  return [files.filter(isTrio), files.filter(file => !isTrio(file))].filter(some => some.length > 0).map(some => ({ group, files: some }))
+}
+
 async function runParts ({ group, files }: Selection): Promise<void> {
   // The longest files take the longest.
   const byLength = files.map(file => ({ file, length: statSync(file).size })).sort((a, b) => b.length - a.length)
@@ -44,7 +51,7 @@ async function runParts ({ group, files }: Selection): Promise<void> {
 
 try {
   const selections = select(process.argv.slice(2))
-  const together = selections.filter(({ group }) => group !== alone && group !== waiting).sort((a, b) => Number(b.group === longest) - Number(a.group === longest))
+  const together = selections.filter(({ group }) => group !== alone && group !== waiting).flatMap(halve).sort((a, b) => Number(b.group === longest) - Number(a.group === longest))
   await Promise.all(lanes.map(() => runAll(together)))
   await runAll(selections.filter(({ group }) => group === alone))
   for (const selection of selections) if (selection.group === waiting) await runParts(selection)
