@@ -31,8 +31,8 @@ async function run ({ group, files }: Selection, lane = 0): Promise<void> {
   for (const failure of result.failures) console.log(`\n${failure.trimEnd()}\n`)
 }
 
-async function runAll (selections: Selection[]): Promise<void> {
-  for (let next = selections.shift(); next !== undefined; next = selections.shift()) await run(next)
+async function runAll (selections: Selection[], lane = 0): Promise<void> {
+  for (let next = selections.shift(); next !== undefined; next = selections.shift()) await run(next, lane)
 }
 
 /** Three nodes take as long as everything else. */
@@ -52,7 +52,7 @@ async function runParts ({ group, files }: Selection): Promise<void> {
 try {
   const selections = select(process.argv.slice(2))
   const together = selections.filter(({ group }) => group !== alone && group !== waiting).flatMap(halve).sort((a, b) => Number(b.group === longest) - Number(a.group === longest))
-  await Promise.all(lanes.map(() => runAll(together)))
+  await Promise.all(lanes.map(lane => runAll(together, lane)))
   await runAll(selections.filter(({ group }) => group === alone))
   for (const selection of selections) if (selection.group === waiting) await runParts(selection)
 } catch (err) {
