@@ -156,6 +156,23 @@ test('links: those who are no members do not keep out members', { timeout }, asy
   t.ok(network.connect(peer('a')) instanceof FakeSession)
 })
 
+test('links: observers are counted by themselves, up to observersMax', { timeout }, async (t) => {
+  const { network, links, owner, sightings } = setUp({ observersMax: 2 })
+  links.start(noMemory)
+  Object.assign(owner, { cluster: clusterC, known: viewOf('a', 'me') })
+  const observer = (id: string, fields = {}) => network.connect(peer(id, { observer: true, ...fields }))
+  for (const id of ['o1', 'o2']) t.ok(observer(id) instanceof FakeSession)
+  t.equal(observer('o3'), codes.queueFull)
+  t.ok(observer('o2', { start: 2, history: ['n2', 'n1'] }) instanceof FakeSession, 'again')
+  t.equal(observer('o1', { start: 1, history: ['another'] }), codes.staleIdentity, 'of them, too, a copied disk is noticed')
+  t.equal(sightings.size, 0, 'but nothing is kept of them')
+  for (let i = 0; i < 63; i++) t.ok(network.connect(peer(`p${i}`)) instanceof FakeSession, 'they take nobody else a place')
+
+  const closed = setUp({ observersMax: 0 })
+  closed.links.start(noMemory)
+  t.equal(closed.network.connect(peer('o', { observer: true })), codes.queueFull)
+})
+
 test('links: only members send large frames, once there is a view', { timeout }, async (t) => {
   const { network, links, owner } = setUp()
   links.start(noMemory)

@@ -1,6 +1,7 @@
 import test from 'tape'
 import { MemoryLevel } from 'memory-level'
 import { Replicator } from '../../../index.ts'
+import { fixedLimits } from '../../../lib/limits.ts'
 import { addressOf, allReady, createMember, createTrio, next, rejection, Switchboard, verdict } from './trio.ts'
 import type { Database, Member, MemberOptions, Trio } from './trio.ts'
 import type { Test } from 'tape'
@@ -147,6 +148,17 @@ test('an observer opens with what it had', { timeout }, async (t) => {
   t.equal(await observer.db.get('a'), '1', 'without a connection')
   for (const { address } of trio) board.plug(address.port)
   await observer.replicator.ready()
+})
+
+test('a write of an observer has at most 1 MiB', { timeout }, async (t) => {
+  const { trio: [one], observer } = await observed(t)
+  const { value } = fixedLimits.observerWriteBytes
+  await observer.db.put('k', 'x'.repeat(value - 16))
+  t.equal((await one.db.get('k'))?.length, value - 16)
+  t.equal(await verdict(observer.db.put('k', 'x'.repeat(value))), 'LEVEL_TOO_LARGE aborted')
+  // As many as can be under way at a time, in one frame if the connection is new.
+  await Promise.all([1, 2, 3, 4, 5].map(i => observer.db.put(`k${i}`, 'y'.repeat(value - 16))))
+  t.equal(one.replicator.stats().peers.filter(peer => peer.observer).length, 1, 'it is still connected')
 })
 
 test('options that are for members are no observer\'s', { timeout }, async (t) => {
