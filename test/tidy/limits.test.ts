@@ -54,7 +54,7 @@ test('the description of the wire format has the limits of frames', { timeout },
   const rows = [
     `| handshake payload | ${handshakeBytes.value.toLocaleString('en')} bytes |`,
     `| messages in a frame | ${messages.value.toLocaleString('en')}, together ${amount(frameBytes.value, 'bytes')} |`,
-    `| a frame of a peer that is neither a member nor an observer | ${amount(strangerFrameBytes.value, 'bytes')} |`,
+    `| a frame of a peer that is no member | ${amount(strangerFrameBytes.value, 'bytes')} |`,
     `| operations of a write | ${operations.value.toLocaleString('en')} |`,
     `| body of a write | ${amount(optionLimits.writeBytesMax.max, 'bytes')} |`,
     `| members, ids in a list, addresses | ${members.value} |`,
