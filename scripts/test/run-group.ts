@@ -10,8 +10,8 @@ export interface GroupResult {
 }
 
 /** A last resort against a hanging process: tests have time-outs of their own. */
-const timeoutMinutes: Record<string, number> = { tidy: 2, unit: 4, transcript: 6, level: 8, sim: 10, cluster: 10 }
-const timeoutMinutesDefault = 6
+const timeoutMinutes: Record<string, number> = { tidy: 4 }
+const timeoutMinutesDefault = 10
 
 /** `lane` numbers those that run at the same time: they use different ports. */
 export async function runGroup (group: string, files: readonly string[], lane: number): Promise<GroupResult> {

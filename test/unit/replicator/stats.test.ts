@@ -142,7 +142,7 @@ test('a member that is away', { timeout }, async (t) => {
   const peer = statsOf(a).peers.find((peer) => peer.id === id)
   const { applied, ...rest } = peer as PeerStats
   t.ok(applied >= 0, 'applied')
-  t.deepEqual(rest, { id, name: '', address: null, connected: false, live: false, why: 'not connected', outbound: false, since: null, heardMs: null, bytesIn: 0, bytesOut: 0 })
+  t.deepEqual(rest, { id, name: '', address: null, connected: false, observer: false, live: false, why: 'not connected', outbound: false, since: null, heardMs: null, bytesIn: 0, bytesOut: 0 })
   await alone
   const { status, statusSince, waitingFor } = statsOf(c)
   t.equal(status, 'notready')
