@@ -14,9 +14,9 @@ import { runGroup } from './test/run-group.ts'
 const alone = 'sim'
 /** Waits most of the time, and is run in three parts. */
 const waiting = 'cluster'
-/** The others run three at a time, this one first: it waits for the disk, for the most part. */
+/** The others run three at a time, these first: they take the longest, and wait for disks and pages, for the most part. */
 const lanes = [0, 1, 2]
-const longest = 'level'
+const longest = ['level', 'browser', 'transcript', 'unit']
 
 let passed = 0
 let failed = 0
@@ -35,9 +35,13 @@ async function runAll (selections: Selection[], lane = 0): Promise<void> {
   for (let next = selections.shift(); next !== undefined; next = selections.shift()) await run(next, lane)
 }
 
+function rank ({ group }: Selection): number {
+  return longest.includes(group) ? longest.indexOf(group) : longest.length
+}
+
 /** Three nodes take as long as everything else. */
 function halve ({ group, files }: Selection): Selection[] {
-  if (group !== longest) return [{ group, files }]
+  if (group !== longest[0]) return [{ group, files }]
   const isTrio = (file: string): boolean => file.includes('trio')
   return [files.filter(isTrio), files.filter(file => !isTrio(file))].filter(some => some.length > 0).map(some => ({ group, files: some }))
 }
@@ -51,7 +55,7 @@ async function runParts ({ group, files }: Selection): Promise<void> {
 
 try {
   const selections = select(process.argv.slice(2))
-  const together = selections.filter(({ group }) => group !== alone && group !== waiting).flatMap(halve).sort((a, b) => Number(b.group === longest) - Number(a.group === longest))
+  const together = selections.filter(({ group }) => group !== alone && group !== waiting).flatMap(halve).sort((a, b) => rank(a) - rank(b))
   await Promise.all(lanes.map(lane => runAll(together, lane)))
   await runAll(selections.filter(({ group }) => group === alone))
   for (const selection of selections) if (selection.group === waiting) await runParts(selection)

@@ -17,6 +17,7 @@ export const doubtMutants: readonly Mutant[] = [
   },
   {
     name: 'the table of keys is not in copies',
+    slow: true,
     file: 'lib/core/core.ts',
     find: 'keys: [...this.#application.keys.entries()]',
     replace: 'keys: []',
@@ -24,6 +25,7 @@ export const doubtMutants: readonly Mutant[] = [
   },
   {
     name: 'keys are forgotten at a restart',
+    slow: true,
     file: 'lib/store/recovery.ts',
     find: 'keys: withAgain(keys, again)',
     replace: 'keys: withAgain(new Map(), again)',

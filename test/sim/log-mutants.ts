@@ -41,6 +41,7 @@ export const logMutants: readonly Mutant[] = [
   },
   {
     name: 'nothing is cut from files',
+    slow: true,
     file: 'lib/store/file-log.ts',
     find: 'if (to.position < this.#end.position) await this.#goOn(to)',
     replace: 'if (to.position < this.#end.position) this.#end = to',
@@ -49,6 +50,7 @@ export const logMutants: readonly Mutant[] = [
   },
   {
     name: 'blocks of an earlier use of a file are taken for its own',
+    slow: true,
     file: 'lib/store/segment.ts',
     find: 'if (bytes[i] !== segment.salt[i]) return false',
     replace: 'if (bytes[i] === undefined) return false',
@@ -78,6 +80,7 @@ export const logMutants: readonly Mutant[] = [
   },
   {
     name: 'a torn end is taken for damage',
+    slow: true,
     file: 'lib/store/file-log.ts',
     find: 'throw error\n    return null',
     replace: 'throw error\n    throw error',
@@ -86,6 +89,7 @@ export const logMutants: readonly Mutant[] = [
   },
   {
     name: 'a file that is not whole is used',
+    slow: true,
     file: 'lib/store/file-log.ts',
     find: 'this.#spares.length < SPARES_MAX && await this.#files.size(name) === this.#options.segmentBytes',
     replace: 'this.#spares.length < SPARES_MAX',
@@ -94,6 +98,7 @@ export const logMutants: readonly Mutant[] = [
   },
   {
     name: 'a segment goes that is needed',
+    slow: true,
     file: 'lib/store/file-log.ts',
     find: 'while (kept.length > 0 && (kept[1]?.segment.base ?? base).position <= this.#truncated) kept.shift()',
     replace: 'while (kept.length > 0 && (kept[0] as Part).segment.base.position < this.#truncated) kept.shift()',
@@ -102,6 +107,7 @@ export const logMutants: readonly Mutant[] = [
   },
   {
     name: 'the log is truncated up to what is applied and not durable',
+    slow: true,
     file: 'lib/store/apply.ts',
     find: 'return this.#sync ? this.#state.durable : this.#covered',
     replace: 'return this.#state.position',
@@ -112,6 +118,7 @@ export const logMutants: readonly Mutant[] = [
   },
   {
     name: 'a new log is noted before it is there',
+    slow: true,
     file: 'lib/store/file-medium.ts',
     find: 'await log.begin(id, begin)',
     replace: "await this.#store.batch([...operations, { type: 'put', key: logFileKey, value: encodeLogFile(id) }], { sync: true })\n      await log.begin(id, begin)",
@@ -119,6 +126,7 @@ export const logMutants: readonly Mutant[] = [
   },
   {
     name: 'an old log goes before the new one is noted',
+    slow: true,
     file: 'lib/store/file-log.ts',
     find: 'this.#before.push(...before)',
     replace: 'this.#free(before)\n      await this.#background',
@@ -127,6 +135,7 @@ export const logMutants: readonly Mutant[] = [
   },
   {
     name: 'a log that is moved into files is noted first',
+    slow: true,
     file: 'lib/store/open-log.ts',
     find: 'await log.begin(id, base)',
     replace: "await log.begin(id, base)\n  await store.batch([{ type: 'put', key: logFileKey, value: encodeLogFile(id) }, { type: 'del', key: baseKey }], { sync: true })",

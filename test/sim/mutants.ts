@@ -17,6 +17,8 @@ export interface Mutant {
   readonly focus?: Focus
   /** The first seed. Default 1. */
   readonly from?: number
+  /** It takes more than a few seconds: only `MUTANTS=all` runs it. */
+  readonly slow?: boolean
 }
 
 export interface Edit {
@@ -91,12 +93,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'lead again in the same epoch after a restart',
+    slow: true,
     file: 'lib/core/agreement.ts',
     find: 'if (known.coordinatorStart !== start) return true',
     replace: 'if (known.coordinatorStart !== start) {\n        if (promised === known.epoch && !leads) this.#host.open({ ...known, coordinatorStart: start }, 0)\n        return promised > known.epoch\n      }'
   },
   {
     name: 'ignore the epoch: go on in the old view after a promise',
+    slow: true,
     file: 'lib/core/core.ts',
     find: '    this.#belonging.vow = vow\n    this.#leaveView()\n',
     replace: '    this.#belonging.vow = vow\n',
@@ -118,6 +122,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'live in the last view taken for a survivor',
+    slow: true,
     file: 'lib/core/succession.ts',
     find: 'return from !== null && intact && complete && installed >= from',
     replace: 'return from !== null && intact && complete && installed >= 0',
@@ -127,6 +132,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'no since: a member that is admitted again believes that it survived',
+    slow: true,
     file: 'lib/core/succession.ts',
     find: 'since: survivors.includes(id) && previous !== null ? since(previous, id) as number : epoch',
     replace: 'since: Math.min(epoch, 1)',
@@ -143,6 +149,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'no full lease wait after a restart',
+    slow: true,
     file: 'lib/core/leases.ts',
     find: "add('', this.#unknownUntil)",
     replace: '',
@@ -159,6 +166,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'consistent reads without a lease',
+    slow: true,
     file: 'lib/core/readiness.ts',
     find: "(lease === 'free' || lease === 'valid')",
     replace: "lease !== 'none'",
@@ -166,6 +174,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a lease that is granted after a promise of a later view',
+    slow: true,
     file: 'lib/core/heartbeats.ts',
     find: 'if (epoch === 0 || epoch < this.#host.vow.epoch) return',
     replace: 'if (epoch === 0) return',
@@ -295,6 +304,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'one majority instead of two',
+    slow: true,
     file: 'lib/core/agreement.ts',
     find: 'if (!isQuorum([...proposal.accepted], view, false)) return',
     replace: 'if (!isQuorum([...proposal.accepted], view, true)) return',
@@ -303,6 +313,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'two bootstraps: a founder that forgets to whom it is bound',
+    slow: true,
     file: 'lib/core/belonging.ts',
     find: 'const vowed = this.vow.members',
     replace: 'const vowed: readonly string[] = []',
@@ -311,6 +322,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'admission of a joiner that has not caught up',
+    slow: true,
     file: 'lib/core/membership.ts',
     find: 'if (!joining.witness && !(caughtUp && ',
     replace: 'if (!joining.witness && !(',
@@ -330,6 +342,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a witness that counts as a member with the data',
+    slow: true,
     file: 'lib/core/succession.ts',
     find: 'const data = holders(next)',
     replace: 'const data = next.members',
@@ -338,6 +351,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'an old disk is not noticed',
+    slow: true,
     file: 'lib/sightings.ts',
     find: 'if (seen === undefined) return false',
     replace: 'if (seen !== null) return false',

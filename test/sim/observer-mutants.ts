@@ -50,6 +50,7 @@ export const observerMutants: readonly Mutant[] = [
   },
   {
     name: 'a read index is what is committed, and not the end of the log',
+    slow: true,
     file: 'lib/core/read-index.ts',
     find: '{ position: end, cuts }',
     replace: '{ position: Math.min(end, committed), cuts }',
@@ -58,6 +59,7 @@ export const observerMutants: readonly Mutant[] = [
   },
   {
     name: 'sync() does not wait until that is applied',
+    slow: true,
     file: 'lib/core/observing.ts',
     find: 'if (this.#position !== null && applied >= this.#position) {',
     replace: 'if (this.#position !== null && applied >= 0) {',
@@ -65,6 +67,7 @@ export const observerMutants: readonly Mutant[] = [
   },
   {
     name: 'an observer keeps its own data',
+    slow: true,
     file: 'lib/core/belonging.ts',
     find: 'this.mustCopy = true',
     replace: 'this.mustCopy = !this.#config.observer',
@@ -72,6 +75,7 @@ export const observerMutants: readonly Mutant[] = [
   },
   {
     name: 'an observer keeps the view before it has the data',
+    slow: true,
     file: 'lib/core/observing.ts',
     find: 'if (known !== null && hasCopy && caughtUp && ',
     replace: 'if (known !== null && (hasCopy || !caughtUp) && ',
@@ -79,6 +83,7 @@ export const observerMutants: readonly Mutant[] = [
   },
   {
     name: 'an observer never asks for an id',
+    slow: true,
     file: 'lib/core/submissions.ts',
     find: 'if (this.#id === 0 && this.#limits.opensLate && this.queued === 1) this.#open()',
     replace: '',
