@@ -10,9 +10,9 @@ import type { Selection } from './test/select.ts'
 import { select, UsageError } from './test/select.ts'
 import { runGroup } from './test/run-group.ts'
 
-/** Uses all processors by itself. */
-const alone = 'sim'
-/** Waits most of the time, and is run in three parts. */
+/** Uses all processors that it gets, and waits for nothing. */
+const busy = 'sim'
+/** Waits most of the time: is run in three parts, beside that. */
 const waiting = 'cluster'
 /** The others run three at a time, these first: they take the longest, and wait for disks and pages, for the most part. */
 const lanes = [0, 1, 2]
@@ -55,10 +55,10 @@ async function runParts ({ group, files }: Selection): Promise<void> {
 
 try {
   const selections = select(process.argv.slice(2))
-  const together = selections.filter(({ group }) => group !== alone && group !== waiting).flatMap(halve).sort((a, b) => rank(a) - rank(b))
+  const together = selections.filter(({ group }) => group !== busy && group !== waiting).flatMap(halve).sort((a, b) => rank(a) - rank(b))
   await Promise.all(lanes.map(lane => runAll(together, lane)))
-  await runAll(selections.filter(({ group }) => group === alone))
-  for (const selection of selections) if (selection.group === waiting) await runParts(selection)
+  const inParts = selections.filter(({ group }) => group === waiting).map(runParts)
+  await Promise.all([runAll(selections.filter(({ group }) => group === busy)), ...inParts])
 } catch (err) {
   if (!(err instanceof UsageError)) throw err
   console.log(err.message)
