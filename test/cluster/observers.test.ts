@@ -68,7 +68,7 @@ test('an observer writes, reads its own writes, and stays in sync, while nodes a
   }
   const clients = [write('o1'), write('o2'), follow(members[1] as ClusterNode)]
 
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 2; round++) {
     await load.operations(200)
     const leader = await cluster.coordinatorOf(members[1] as ClusterNode)
     await leader.kill()

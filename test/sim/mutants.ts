@@ -17,7 +17,7 @@ export interface Mutant {
   readonly focus?: Focus
   /** The first seed. Default 1. */
   readonly from?: number
-  /** It takes more than a few seconds: only `MUTANTS=all` runs it. */
+  /** It takes more than a few seconds: never one of the sample that `npm test` runs. */
   readonly slow?: boolean
 }
 

@@ -10,7 +10,7 @@ const folder = new URL('./seeds/', import.meta.url)
 
 tape('no seed shows a violation', { timeout: 240_000 }, async (t) => {
   // As many at a time as there are processors.
-  const args = ['--import', 'tsx', 'test/sim/main.ts', '--seeds', '40', '--from', '1']
+  const args = ['--import', 'tsx', 'test/sim/main.ts', '--seeds', '30', '--from', '1']
   const output = await new Promise<string>((resolve) => {
     execFile(process.execPath, args, { maxBuffer: 1e8 }, (error, stdout, stderr) => { resolve(error === null ? stdout : `${stdout}\n${stderr}\n${error.message}`) })
   })

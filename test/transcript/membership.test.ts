@@ -87,7 +87,7 @@ for (const [what, plan] of Object.entries(plans)) {
     t.ok(steps > 60, `it takes ${steps} steps`)
 
     let cases = 0
-    for (let at = 0; at <= steps; at += 7) {
+    for (let at = 0; at <= steps; at += 11) {
       for (const victim of plan.victims) {
         const cluster = begun(plan)
         walk(cluster, at)
@@ -114,7 +114,7 @@ for (const what of ['a join, with leases', 'the coordinator leaves', 'one joins 
   tape(`${what}: a session is lost, with all that is under way in it, at whatever step`, { timeout }, async (t) => {
     const steps = walk(begun(plan), Infinity)
     let cases = 0
-    for (let at = 0; at <= steps; at += 7) {
+    for (let at = 0; at <= steps; at += 11) {
       const names = begun(plan).nodes.map(({ name }) => name)
       for (const [one, two] of names.flatMap((one, i) => names.slice(i + 1).map(two => [one, two] as const))) {
         const cluster = begun(plan)
