@@ -29,6 +29,7 @@ export function describe (message: WireMessage): string {
     case 'copy': return message.after === null ? 'copy' : `copy after a key of ${message.after.length} bytes, at ${message.applied}`
     case 'snapshot': return `snapshot at ${message.base.position}`
     case 'chunk': return `chunk of ${message.entries.length} entries, high ${message.high}${message.through === null ? ', the last' : ''}`
+    case 'relay': return `relay ${describe(message.message)} of ${message.node.slice(0, 8)}`
     default: return message.type
   }
 }

@@ -157,7 +157,7 @@ export const fixedLimits = {
     what: 'how far the epochs of a peer may run ahead', unit: 'number', value: EPOCHS_AHEAD_MAX, code: codes.protocol, beyond: 'it is not followed, or disconnected'
   },
   origins: {
-    what: 'starts of nodes whose writes are told apart', unit: 'number', value: 256, code: null, beyond: 'the one that has not written for longest begins anew'
+    what: 'starts of members whose writes are told apart, and as many of observers', unit: 'number', value: 256, code: null, beyond: 'the one that has not written for longest begins anew'
   },
   rejectedRuns: {
     what: 'runs of rejected writes that are told apart, for each start of a node', unit: 'number', value: REJECTED_RUNS_MAX, code: null, beyond: 'the oldest is forgotten'

@@ -220,8 +220,8 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
 
   /**
    * What became of a write that was rejected, anywhere, by the `transaction` of its error: `'committed'`, `'aborted'`; `'pending'` while its
-   * node may still bring it in; `'forgotten'` if the cluster does not know any more. It remembers the writes of the last 256 starts of nodes, and of
-   * each of these the last 64 runs of rejected writes. If the node that called it is gone, asking settles it: then it is never applied.
+   * node may still bring it in; `'forgotten'` if the cluster does not know any more. It remembers the writes of the last 256 starts of members,
+   * and of as many of observers, and of each of these the last 64 runs of rejected writes. If the node that called it is gone, asking settles it: then it is never applied.
    *
    * Rejects like a consistent read, and with a TypeError for what is no id.
    */

@@ -124,6 +124,9 @@ export class Agreement {
     return this.#peers.status(peer)
   }
 
+  /** The start of its session; null without one. */
+  startOf (peer: MemberId): number | null { return this.#peers.start(peer) }
+
   onHeard (peer: MemberId): void { this.#peers.onHeard(peer, this.#host.now) }
 
   /** So many members have installed the view known that they go on without anybody else, also if all of them are restarted. */

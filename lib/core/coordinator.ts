@@ -229,11 +229,26 @@ export class Coordinator {
   }
 
   /** `start` is that of the session. */
-  onOpen (node: MemberId, start: number): void {
+  onOpen (node: MemberId, start: number, observer: boolean): void {
     if (this.#table.find(node, start) !== undefined) return
     // One for each node: that of an earlier start is nobody's any more.
-    const earlier = this.#incoming.findIndex(entry => entry.kind === 'open' && entry.node === node)
-    this.#incoming.splice(earlier === -1 ? this.#incoming.length : earlier, 1, { kind: 'open', node, start, ...this.#host.isObserver(node) ? { observer: true } : {} })
+    const other = this.#incoming.findIndex(entry => entry.kind === 'open' && entry.node === node)
+    const { start: newest = 0 } = (this.#incoming[other] ?? {}) as Partial<Entry & { kind: 'open' }>
+    if (start < newest) return
+    this.#incoming.splice(other === -1 ? this.#incoming.length : other, 1, { kind: 'open', node, start, ...observer ? { observer } : {} })
+  }
+
+  /**
+   * What an observer has sent to a member, which passes it on. Each of the two sessions may lose the end of what went over it, and go on: a
+   * number after one that is missing would be the end of that one, so it is left out, and comes again.
+   */
+  onRelay ({ node, start, message }: Message & { type: 'relay' }): void {
+    if (message.type === 'open') return this.onOpen(node, start, true)
+    const number = message.type === 'submit' ? message.first : message.number
+    const row = this.#table.get(message.origin)
+    if (row?.node === node && (row.start !== start || number > this.#highest(message.origin) + 1)) return
+    if (message.type === 'submit') this.onSubmit(node, message)
+    else this.onWithdraw(node, message.origin, message.number)
   }
 
   onSubmit (node: MemberId, message: Message & { type: 'submit' }): void {

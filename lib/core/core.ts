@@ -22,7 +22,7 @@ import { longer } from './leases.ts'
 import { Log } from './log.ts'
 import type { LogHost } from './log.ts'
 import type { LogTail } from './log-tail.ts'
-import { membersOnly, observersMay } from './messages.ts'
+import { epochOf, membersOnly, observersMay } from './messages.ts'
 import type { Denial, Founding, Joining, Message, PromiseMessage, Removal } from './messages.ts'
 import type { OriginTable } from './origins.ts'
 import { Pace } from './pace.ts'
@@ -33,11 +33,13 @@ import { Preference } from './preference.ts'
 import { isInView, isReadable, isWitnessing } from './readiness.ts'
 import type { SourceHost } from './source.ts'
 import { Source } from './source.ts'
+import { relay } from './relaying.ts'
+import type { RelayHost } from './relaying.ts'
 import { Submissions } from './submissions.ts'
 import type { View, Vow } from './view.ts'
 import { holders, isLive } from './view.ts'
 
-type Hosts = AgreementHost & CatchUpHost & CoordinatorHost & HeartbeatHost & LogHost & ObservingHost & ParticipantHost & ReadIndexHost & SourceHost
+type Hosts = AgreementHost & CatchUpHost & CoordinatorHost & HeartbeatHost & LogHost & ObservingHost & ParticipantHost & ReadIndexHost & RelayHost & SourceHost
 
 /** The replication core of one node: a state machine from inputs to effects, without I/O, clock or randomness. */
 export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantHost, 'append'> {
@@ -433,11 +435,10 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     this.agreement.onHeard(from)
     const isObserver = this.isObserver(from)
     if (isObserver ? !observersMay.has(message.type) : membersOnly.has(message.type) && this.known?.members.includes(from) !== true) return
-    const coordinator = 'epoch' in message && this.#coordinator?.view.epoch === message.epoch ? this.#coordinator : null
-    const participant = 'epoch' in message && this.#participant?.view.epoch === message.epoch &&
-      this.#participant.view.coordinator === from
-      ? this.#participant
-      : null
+    const epoch = epochOf(message)
+    const coordinator = this.#coordinator?.view.epoch === epoch ? this.#coordinator : null
+    const participant = this.#participant?.view.epoch === epoch && this.#participant.view.coordinator === from ? this.#participant : null
+    if (isObserver && coordinator === null) relay(this, from, message)
 
     switch (message.type) {
       case 'status': if (!isObserver) this.agreement.onStatus(from, message); break
@@ -454,7 +455,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       case 'prepare': participant?.onPrepare(message); break
       case 'ack': coordinator?.onAck(from, message.end, message.installed); break
       case 'commit': participant?.onCommit(message.committed); break
-      case 'open': if (from === this.self || this.agreement.isUp(from, message.start)) coordinator?.onOpen(from, message.start); break
+      case 'open': if (from === this.self || this.agreement.isUp(from, message.start)) coordinator?.onOpen(from, message.start, isObserver); break
       case 'submit':
         if (coordinator !== null && !isObserver) this.#preference.onWrites(from, message.writes.length)
         coordinator?.onSubmit(from, message)
@@ -472,6 +473,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       case 'digest': this.#catchUp.onDigest(from, message); break
       case 'readIndex': this.#readIndexes.onAsk(from, message.number); break
       case 'index': this.#observing?.onIndex(from, message); break
+      case 'relay': coordinator?.onRelay(message); break
       default: assert(message satisfies never, 'every message is known')
     }
   }

@@ -199,9 +199,20 @@ export type Message =
   | { readonly type: 'readIndex', readonly number: number }
   /** The answer: that position is committed. */
   | { readonly type: 'index', readonly number: number, readonly position: number }
+  /** From a member to the coordinator: what an observer has sent that reaches only the member, with the start of its session there. */
+  | { readonly type: 'relay', readonly node: MemberId, readonly start: number, readonly message: RelayedMessage }
+
+/** What may be relayed. */
+export type RelayedMessage = Extract<Message, { readonly type: 'open' | 'submit' | 'withdraw' }>
+
+/** To which view it belongs; null: to none. */
+export function epochOf (message: Message): number | null {
+  if (message.type === 'relay') return message.message.epoch
+  return 'epoch' in message ? message.epoch : null
+}
 
 /** What only members may say. From anybody else it is late, or early, and means nothing. */
-export const membersOnly: ReadonlySet<Message['type']> = new Set(['follow', 'ack', 'open', 'submit', 'withdraw'])
+export const membersOnly: ReadonlySet<Message['type']> = new Set(['follow', 'ack', 'open', 'submit', 'withdraw', 'relay'])
 /** All that observers may say: they take no part in what is agreed on. */
 export const observersMay: ReadonlySet<Message['type']> = new Set(['status', 'open', 'submit', 'withdraw', 'fetch', 'copy', 'verify', 'readIndex'])
 

@@ -15,7 +15,7 @@ export interface ObservingHost extends Host {
   /** Live members that can be asked. */
   readonly sources: readonly MemberId[]
   readonly agreement: { isUp (id: MemberId, start?: number): boolean, statusOf (id: MemberId): StatusMessage | null }
-  readonly submissions: { connect (coordinator: MemberId, epoch: number): void, disconnect (): void }
+  readonly submissions: { readonly undecided: number, readonly queued: number, connect (coordinator: MemberId, epoch: number): void, disconnect (): void }
   /** A restart without a connection is to know where it belongs. */
   keepView (view: View): void
 }
@@ -29,8 +29,11 @@ const PATIENCE_MS = 1000
  */
 export class Observing {
   readonly #host: ObservingHost
-  /** In which it submits; 0 while it reaches no coordinator. */
+  /** In which it submits; 0 while there is no way to the coordinator. */
   #epoch = 0
+  /** To whom: to the coordinator, or to a member that passes on; null: to nobody. */
+  #to: MemberId | null = null
+  #submittedAt = 0
   /** It had once caught up since it last was without a source. */
   #follows = false
   /** Whoever waits for a `sync()` waits for a number: the highest that is waited for, the one asked for (0: none), and the highest reached. */
@@ -51,7 +54,7 @@ export class Observing {
     return this.#reached
   }
 
-  /** It follows the log, and reaches the coordinator. */
+  /** It follows the log, and there is a way to the coordinator. */
   get ready (): boolean {
     return this.#follows && this.#epoch > 0 && this.#host.hasCopy
   }
@@ -73,15 +76,26 @@ export class Observing {
     this.#askIndex()
   }
 
-  /** The coordinator takes writes once it has opened its view. */
+  /** The coordinator takes writes once it has opened its view. What goes through another member may be lost on its way, so it is said again. */
   #submitTo (known: View | null): void {
-    const { agreement, submissions } = this.#host
-    const isOpen = known !== null && agreement.isUp(known.coordinator, known.coordinatorStart) && agreement.statusOf(known.coordinator)?.installed === known.epoch
-    const epoch = isOpen ? known.epoch : 0
-    if (epoch === this.#epoch) return
+    const { now, submissions } = this.#host
+    const to = known === null ? null : this.#wayTo(known)
+    const epoch = known === null || to === null ? 0 : known.epoch
+    const isRelayed = to !== known?.coordinator && submissions.undecided + submissions.queued > 0
+    if (to === this.#to && epoch === this.#epoch && !(isRelayed && now - this.#submittedAt >= PATIENCE_MS)) return
     this.#epoch = epoch
+    this.#to = to
+    this.#submittedAt = now
     submissions.disconnect()
-    if (isOpen) submissions.connect(known.coordinator, epoch)
+    if (to !== null) submissions.connect(to, epoch)
+  }
+
+  /** The coordinator, if it is connected, or a member that is connected with it: the same one as long as it is. */
+  #wayTo ({ epoch, coordinator, coordinatorStart }: View): MemberId | null {
+    const { agreement, sources } = this.#host
+    if (agreement.isUp(coordinator, coordinatorStart)) return agreement.statusOf(coordinator)?.installed === epoch ? coordinator : null
+    const relays = sources.filter(id => agreement.statusOf(id)?.connected.includes(coordinator) === true)
+    return relays.find(id => id === this.#to) ?? relays[0] ?? null
   }
 
   #askIndex (): void {

@@ -1,4 +1,4 @@
-import type { Message } from '../core/messages.ts'
+import type { Message, RelayedMessage } from '../core/messages.ts'
 import { denials } from '../core/messages.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { encodeGroup } from './group.ts'
@@ -57,7 +57,8 @@ const types = {
   addresses: 0x51,
   // Observers.
   readIndex: 0x61,
-  index: 0x62
+  index: 0x62,
+  relay: 0x63
 } as const satisfies Record<WireMessage['type'], number>
 
 /** Appends one message to a frame. See `spec/wire.md`, "Messages". */
@@ -208,6 +209,11 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
       writer.varint(message.number)
       writer.varint(message.position)
       break
+    case 'relay':
+      writeId(writer, message.node)
+      writer.varint(message.start)
+      writeMessage(writer, message.message)
+      break
     default:
       message satisfies never
   }
@@ -283,11 +289,9 @@ function readMessage (reader: ByteReader): WireMessage {
     case types.commit:
       return { type: 'commit', epoch: reader.varint(), committed: reader.varint() }
     case types.open:
-      return { type: 'open', epoch: reader.varint(), start: reader.varint() }
     case types.submit:
-      return { type: 'submit', epoch: reader.varint(), origin: reader.varint(), first: reader.varint(), writes: readWrites(reader) }
     case types.withdraw:
-      return { type: 'withdraw', epoch: reader.varint(), origin: reader.varint(), number: reader.varint() }
+      return readWriting(reader, type)
     case types.heartbeat:
       return { type: 'heartbeat', epoch: reader.varint(), sent: reader.varint(), applied: reader.varint() }
     case types.grant:
@@ -314,7 +318,23 @@ function readMessage (reader: ByteReader): WireMessage {
       return { type: 'readIndex', number: reader.varint() }
     case types.index:
       return { type: 'index', number: reader.varint(), position: reader.varint() }
+    case types.relay:
+      return { type: 'relay', node: readId(reader), start: reader.varint(), message: readWriting(reader, reader.u8()) }
     default:
       return reader.fail('unknown message type')
+  }
+}
+
+/** What an origin says, to the coordinator or to whoever passes it on. */
+function readWriting (reader: ByteReader, type: number): RelayedMessage {
+  switch (type) {
+    case types.open:
+      return { type: 'open', epoch: reader.varint(), start: reader.varint() }
+    case types.submit:
+      return { type: 'submit', epoch: reader.varint(), origin: reader.varint(), first: reader.varint(), writes: readWrites(reader) }
+    case types.withdraw:
+      return { type: 'withdraw', epoch: reader.varint(), origin: reader.varint(), number: reader.varint() }
+    default:
+      return reader.fail('not to be passed on')
   }
 }

@@ -115,6 +115,8 @@ export class CoreCluster {
   readonly counts = { views: 0, admissions: 0, exclusions: 0, copies: 0, truncations: 0, cuts: 0, losses: 0, leases: 0, remnants: 0, joins: 0, leaves: 0, moves: 0, syncs: 0 }
   /** Directions "a>b" in which nothing arrives, although there is a session. */
   readonly frozen = new Set<string>()
+  /** Pairs "a>b" between which there is no way: they never have a session. */
+  readonly apart = new Set<string>()
   readonly #options: ClusterOptions
   readonly #founders: readonly CoreNode[]
   /** Messages under way, by direction "a>b"; a direction exists while there is a session. */
@@ -263,7 +265,7 @@ export class CoreCluster {
 
   connect (a: string, b: string): void {
     const [one, two] = [this.node(a), this.node(b)]
-    if (this.#lines.has(`${a}>${b}`) || one.core === null || two.core === null) return
+    if (this.#lines.has(`${a}>${b}`) || one.core === null || two.core === null || this.apart.has(`${a}>${b}`) || this.apart.has(`${b}>${a}`)) return
     this.#lines.set(`${a}>${b}`, [])
     this.#lines.set(`${b}>${a}`, [])
     this.#say(`${a} and ${b} connect`)

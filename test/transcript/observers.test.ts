@@ -105,6 +105,78 @@ tape('whoever dies at whatever step of a write on an observer, its outcome is tr
   t.ok(cases > 60, `${cases} deaths`)
 })
 
+/** An observer with no way to the coordinator. */
+function relayed (windowWrites = 100): CoreCluster {
+  const cluster = ready('abc', { minConsensus: 1, windowWrites })
+  cluster.apart.add('o>a')
+  cluster.join('o', { observer: true })
+  const problems = cluster.settle()
+  if (problems.length > 0) throw new Error(problems.join('; '))
+  return cluster
+}
+
+tape('an observer that does not reach the coordinator writes through another member', { timeout }, async (t) => {
+  const cluster = relayed(2)
+  const writes = Array.from({ length: 7 }, (_, i) => cluster.write('o', 'y', String(i)))
+  cluster.run()
+  t.ok(writes.every(({ settlement }) => settlement?.outcome === 'committed'), 'without a tick')
+  t.equal(cluster.node('a').core?.table.get(cluster.node('o').core?.submissions.id ?? 0)?.observer, true)
+  cluster.disconnect('o', 'b')
+  const through = cluster.write('o', 'y', 'through c')
+  cluster.pass(100)
+  t.equal(through.settlement?.outcome, 'committed')
+  t.deepEqual(cluster.settle(), [])
+  cluster.disconnect('c', 'a')
+  cluster.run()
+  t.equal(cluster.node('o').core?.ready, false, 'nobody is left who reaches the coordinator')
+})
+
+tape('what is lost between a member and the coordinator is submitted again, and nothing in its place', { timeout }, async (t) => {
+  const cluster = relayed()
+  cluster.write('o', 'y', 'first')
+  cluster.settle()
+  cluster.disconnect('o', 'c')
+  cluster.frozen.add('b>a')
+  const lost = cluster.write('o', 'y', 'lost')
+  cluster.run()
+  cluster.disconnect('a', 'b')
+  cluster.frozen.clear()
+  cluster.frozen.add('b>o')
+  cluster.connect('a', 'b')
+  const next = cluster.write('o', 'y', 'next')
+  cluster.run()
+  cluster.frozen.clear()
+  t.deepEqual(cluster.settle(), [])
+  cluster.pass(2000)
+  t.deepEqual([lost, next].map(({ settlement }) => settlement?.outcome), ['committed', 'committed'])
+  t.equal(cluster.node('a').disk.data.get('y'), 'next')
+})
+
+tape('whoever dies at whatever step of a write that is passed on, its outcome is true', { timeout }, async (t) => {
+  let cases = 0
+  for (let at = 0; ; at++) {
+    let isOver = false
+    for (const victim of 'abco') {
+      const cluster = relayed()
+      const write = cluster.write('o', 'y', 'under way')
+      let left = at
+      cluster.run(() => left-- === 0)
+      isOver = left >= 0
+      cluster.crash(victim, at % 2)
+      if (victim !== 'o') {
+        cluster.pass(4000)
+        if (write.settlement?.outcome !== 'committed') return t.fail(`${victim} dies at step ${at}: ${JSON.stringify(write.settlement)}\n${cluster.transcript.join('\n')}`)
+      }
+      cluster.start(victim)
+      const problems = cluster.settle()
+      cases++
+      if (problems.length > 0) return t.fail(`${victim} dies at step ${at}: ${problems.join('; ')}\n${cluster.transcript.join('\n')}`)
+    }
+    if (isOver) break
+  }
+  t.ok(cases > 80, `${cases} deaths`)
+})
+
 tape('without any member, an observer reads what it has, also after a restart, and takes no write for done', { timeout }, async (t) => {
   const cluster = observed()
   cluster.settle()

@@ -6,7 +6,7 @@ import type { Group } from '../../../lib/core/entry.ts'
 import { emptyLog } from '../../../lib/core/entry.ts'
 import { KeyTable } from '../../../lib/core/idempotency.ts'
 import { LogTail } from '../../../lib/core/log-tail.ts'
-import type { Message } from '../../../lib/core/messages.ts'
+import type { Message, RelayedMessage } from '../../../lib/core/messages.ts'
 import { OriginTable } from '../../../lib/core/origins.ts'
 import { bytes } from '../../support/core-disk.ts'
 import { viewOf } from '../../support/core-parts.ts'
@@ -54,7 +54,7 @@ class FakeHost implements CoordinatorHost {
 
 /** Makes the next group. */
 function make (coordinator: Coordinator, node: string): void {
-  coordinator.onOpen(node, 1)
+  coordinator.onOpen(node, 1, false)
   coordinator.flush(false)
 }
 
@@ -222,4 +222,31 @@ tape('a write is withdrawn for others only if its origin is gone', { timeout }, 
   t.deepEqual(withdraw('c', 1, 1e6), ['1:1', '1:3 withdrawn'], 'that was never a number of b')
   t.deepEqual(host.effects, [], 'and is nobody\'s fault')
   t.deepEqual(withdraw('b', 1, 4), ['1:1', '1:3 withdrawn', '1:4 withdrawn'], 'its own it may withdraw')
+})
+
+tape('what is passed on for an observer is taken in order, and of the start that it has', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const coordinator = host.lead()
+  const relay = (start: number, message: RelayedMessage): void => { coordinator.onRelay({ type: 'relay', node: 'o', start, message }) }
+  const submit = (first: number): RelayedMessage => ({ type: 'submit', epoch: 2, origin: 1, first, writes: [{ body: bytes('w'), operations: [], kind: 'write' }] })
+  const logged = (): unknown[] => {
+    coordinator.flush(false)
+    const groups: Group[] = []
+    host.tail.visit(0, (group) => groups.push(group) > 0)
+    return groups.flatMap(({ entries }) => entries.map(entry => entry.kind === 'open' ? `open ${entry.node} ${entry.start} ${entry.observer}` : `${entry.kind} ${entry.number}`))
+  }
+
+  relay(2, { type: 'open', epoch: 2, start: 2 })
+  relay(1, { type: 'open', epoch: 2, start: 1 })
+  t.same(logged(), ['open o 2 true'], 'an open of an earlier start came late')
+  relay(2, submit(2))
+  relay(2, { type: 'withdraw', epoch: 2, origin: 1, number: 3 })
+  relay(1, submit(1))
+  t.same(logged().slice(1), [], 'a number is missing; a start is over')
+  relay(2, submit(1))
+  relay(2, submit(2))
+  relay(2, { type: 'withdraw', epoch: 2, origin: 1, number: 3 })
+  relay(2, submit(1))
+  t.same(logged().slice(1), ['write 1', 'write 2', 'skip 3'])
+  t.same(host.effects, [])
 })

@@ -134,6 +134,10 @@ const chunk = fc.record({ keys: range, value: bytes, high: integer, isLast: fc.b
     return { type: 'chunk', after, through, applied: high, high, left: high, entries: found.map((key) => [key, value] as const) }
   })
 
+const open = fc.record({ type: fc.constant('open'), epoch: integer, start: integer })
+const submit = fc.record({ type: fc.constant('submit'), epoch: integer, origin: integer, first: integer, writes: fc.array(submitted, { maxLength: 4 }) })
+const withdraw = fc.record({ type: fc.constant('withdraw'), epoch: integer, origin: integer, number: integer })
+
 const arbitraries: Arbitraries = {
   status: fc.record({
     type: fc.constant('status'),
@@ -177,9 +181,9 @@ const arbitraries: Arbitraries = {
   prepare: fc.record({ type: fc.constant('prepare'), epoch: integer, committed: integer, group }),
   ack: fc.record({ type: fc.constant('ack'), epoch: integer, end: integer, installed: fc.boolean() }),
   commit: fc.record({ type: fc.constant('commit'), epoch: integer, committed: integer }),
-  open: fc.record({ type: fc.constant('open'), epoch: integer, start: integer }),
-  submit: fc.record({ type: fc.constant('submit'), epoch: integer, origin: integer, first: integer, writes: fc.array(submitted, { maxLength: 4 }) }),
-  withdraw: fc.record({ type: fc.constant('withdraw'), epoch: integer, origin: integer, number: integer }),
+  open,
+  submit,
+  withdraw,
   heartbeat: fc.record({ type: fc.constant('heartbeat'), epoch: integer, sent: integer, applied: integer }),
   grant: fc.record({ type: fc.constant('grant'), epoch: integer, sent: integer }),
   fetch: fc.record({ type: fc.constant('fetch'), outline }),
@@ -195,7 +199,8 @@ const arbitraries: Arbitraries = {
     addresses: fc.array(fc.record({ host: fc.string({ minLength: 1, maxLength: 20 }), port: fc.integer({ min: 1, max: 65535 }) }), { maxLength: 4 })
   }),
   readIndex: fc.record({ type: fc.constant('readIndex'), number: integer }),
-  index: fc.record({ type: fc.constant('index'), number: integer, position: integer })
+  index: fc.record({ type: fc.constant('index'), number: integer, position: integer }),
+  relay: fc.record({ type: fc.constant('relay'), node: id, start: integer, message: fc.oneof(open, submit, withdraw) })
 }
 
 const all = Object.values(arbitraries) as Array<fc.Arbitrary<WireMessage>>
