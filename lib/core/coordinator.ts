@@ -29,6 +29,8 @@ export interface CoordinatorHost extends Host {
   readonly now: number
   /** Where the log was truncated. */
   readonly base: LogName
+  /** Everything up to here is applied. */
+  readonly applied: number
   readonly tail: LogTail
   /** There is a session with this node; with `start`: with that start of it. */
   isUp (node: MemberId, start?: number): boolean
@@ -55,6 +57,8 @@ interface Follower {
   vote: number
   /** The committed point that it was told last. */
   told: number
+  /** The last position of a write of its own. */
+  own: number
   /** Since when it owes an acknowledgement without a step forward; null if it owes none. */
   owesSince: number | null
   /** The end that it acknowledged last, as a vote or a receipt. */
@@ -92,6 +96,8 @@ export class Coordinator {
   /** The mark that ends a founder's data is in the log, or on its way there. */
   #seeded: boolean
   #deposed = false
+  /** It is time to tell everybody what is committed. */
+  #tells = false
 
   constructor (host: CoordinatorHost, view: View, table: OriginTable, keys: KeyTable, seeded: boolean, waitUntil: number, limits: CoordinatorLimits) {
     this.#host = host
@@ -104,7 +110,7 @@ export class Coordinator {
     this.openEnd = host.tail.end.position
     this.#ownEnd = this.openEnd
     for (const { id } of view.live) {
-      if (id !== host.self) this.#followers.set(id, { state: 'away', next: 0, installed: false, vote: 0, told: 0, owesSince: null, received: 0, lost: false })
+      if (id !== host.self) this.#followers.set(id, { state: 'away', next: 0, installed: false, vote: 0, told: 0, own: 0, owesSince: null, received: 0, lost: false })
     }
     this.#count()
   }
@@ -169,6 +175,7 @@ export class Coordinator {
 
   /** The wait for leases may be over. */
   onTick (): void {
+    this.#tells = true
     this.#count()
   }
 
@@ -308,12 +315,17 @@ export class Coordinator {
     }
   }
 
-  /** The end of a turn: what came in forms groups; who was not told the committed point by one is told it now. */
+  /**
+   * The end of a turn: what came in forms groups; who was not told the committed point by one is told it now. Where no caller of its own
+   * waits for that, it is told when all is applied here: then callers here may have written again, and a group has told it.
+   */
   flush (last: boolean): void {
     if (!last && this.#incoming.length > 0 && this.complete) this.#formGroups()
 
+    const tellsAll = last || this.#tells || this.#host.applied >= this.#committed
+    this.#tells = false
     for (const [peer, follower] of this.#followers) {
-      if (follower.state === 'streaming' && follower.told < this.#committed) {
+      if (follower.state === 'streaming' && follower.told < this.#committed && (tellsAll || follower.own > follower.told)) {
         follower.told = this.#committed
         this.#host.send(peer, { type: 'commit', epoch: this.view.epoch, committed: this.#committed })
       }
@@ -352,8 +364,11 @@ export class Coordinator {
         const entry = this.#once(this.#incoming[used] as Entry)
         bytes += entryBytes(entry)
         if (bytes > this.#limits.groupBytesMax && entries.length > 0) break
+        const node = entry.kind === 'open' ? entry.node : this.#table.get(entry.origin)?.node
         // An id may have left the table since its number was taken.
-        if (entry.kind !== 'open' && this.#table.get(entry.origin) === undefined) continue
+        if (node === undefined) continue
+        const follower = this.#followers.get(node)
+        if (follower !== undefined) follower.own = first + entries.length
         this.#table.take(first + entries.length, entry)
         this.#keys.take(first + entries.length, entry)
         entries.push(entry)

@@ -22,6 +22,7 @@ class FakeHost implements CoordinatorHost {
   readonly tail = new LogTail(0, [])
   now = 0
   committed = 0
+  applied = 0
   /** Appends that are on their way to the disk. */
   readonly disk: Array<() => void> = []
   readonly sent: Array<readonly [string, Message]> = []
@@ -249,4 +250,35 @@ tape('what is passed on for an observer is taken in order, and of the start that
   relay(2, submit(1))
   t.same(logged().slice(1), ['write 1', 'write 2', 'skip 3'])
   t.same(host.effects, [])
+})
+
+tape('a participant is told at once of its own writes, of others when all is applied, or with the next group', { timeout }, async (t) => {
+  const host = new FakeHost()
+  const coordinator = host.lead()
+  let committed = 0
+  /** A group is appended everywhere; who is told that it is committed, at the end of the turn. */
+  const commit = (applied: number): string[] => {
+    host.disk.shift()?.()
+    committed++
+    for (const id of ['b', 'c']) coordinator.onAck(id, committed, true)
+    return told(applied)
+  }
+  const told = (applied: number): string[] => {
+    host.applied = applied
+    host.sent.length = 0
+    coordinator.flush(false)
+    return host.sent.map(([to, message]) => `${message.type} ${to}`)
+  }
+
+  make(coordinator, 'b')
+  t.same(commit(0), ['commit b'])
+  t.same(told(1), ['commit c'])
+  make(coordinator, 'a')
+  t.same(commit(1), [])
+  coordinator.onTick()
+  t.same(told(1), ['commit b', 'commit c'], 'it takes long to apply')
+  make(coordinator, 'c')
+  commit(2)
+  coordinator.onOpen('a', 2, false)
+  t.same(told(3), ['prepare b', 'prepare c'], 'a group tells it')
 })
