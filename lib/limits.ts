@@ -3,8 +3,6 @@ import { NUMBERS_AHEAD_MAX } from './core/coordinator.ts'
 import { REJECTED_RUNS_MAX } from './core/origins.ts'
 import { FETCH_BYTES, FETCH_GROUPS } from './core/source.ts'
 import { MEMBERS_MAX } from './core/view.ts'
-import type { ErrorCode } from './errors.ts'
-import { codes } from './errors.ts'
 import { ITEMS_MAX } from './wire/bytes.ts'
 import { KEY_BYTES_MAX } from './wire/group.ts'
 import { handshakeBytesMax } from './wire/handshake.ts'
@@ -12,22 +10,16 @@ import { MESSAGES_MAX } from './wire/messages.ts'
 import { OPERATIONS_MAX } from './wire/operations.ts'
 
 // Every bound of this package. What belongs to the protocol or to the wire format is defined there; the table in the README
-// follows from this file, and a test holds the two together.
+// follows from this file, and a test holds the two together. The comment of each says what is bounded | what happens beyond.
+// These words are comments so that browsers need not load them.
 
 const KIB = 2 ** 10
 const MIB = 2 ** 20
 
 /** One bound. */
 export interface Limit {
-  /** What it bounds, for people. */
-  readonly what: string
-  readonly unit: 'bytes' | 'ms' | 'number'
-  /** The bound; if an option sets it, the default. */
+  /** If an option sets it, the default. Bytes or milliseconds where the name ends with that, perhaps with `Max` behind. */
   readonly value: number
-  /** What goes with that which is beyond: an error, or null where nothing fails. */
-  readonly code: ErrorCode | 'RangeError' | 'TypeError' | null
-  /** What happens beyond, as far as the error does not say it. */
-  readonly beyond: string
 }
 
 /** One that the option of the same name sets, within bounds of its own. */
@@ -42,181 +34,125 @@ export const WRITE_BYTES_LIMIT = 24 * MIB
 const TIMER_MS_MAX = 2 ** 31 - 1
 
 export const optionLimits = {
-  keyBytesMax: {
-    what: 'a key', unit: 'bytes', value: 64 * KIB, min: 1, max: MIB, code: codes.tooLarge, beyond: ''
-  },
-  valueBytesMax: {
-    what: 'a value; unless set, as large as a write', unit: 'bytes', value: 16 * MIB, min: 1, max: WRITE_BYTES_LIMIT, code: codes.tooLarge, beyond: ''
-  },
-  writeBytesMax: {
-    what: 'a write, a batch as a whole', unit: 'bytes', value: 16 * MIB, min: 64, max: WRITE_BYTES_LIMIT, code: codes.tooLarge, beyond: ''
-  },
-  queueMax: {
-    what: 'writes that wait on a node, queued or undecided; and reads that wait', unit: 'number', value: 100_000, min: 1, max: 1e7, code: codes.queueFull, beyond: ''
-  },
-  queueBytesMax: {
-    what: 'bytes of the writes that wait on a node; a single write may always', unit: 'bytes', value: 64 * MIB, min: 1, max: 2 ** 40, code: codes.queueFull, beyond: ''
-  },
-  writeTimeoutMs: {
-    what: 'how long a write waits', unit: 'ms', value: 10_000, min: 1, max: TIMER_MS_MAX, code: codes.timeout, beyond: ''
-  },
-  readTimeoutMs: {
-    what: 'how long a read waits', unit: 'ms', value: 10_000, min: 1, max: TIMER_MS_MAX, code: codes.timeout, beyond: 'or [`LEVEL_IN_DOUBT`](#level_in_doubt)'
-  },
-  failureTimeoutMs: {
-    what: 'how long a peer may be silent', unit: 'ms', value: 5000, min: 10, max: 2 ** 28 - 1, code: codes.timeout, beyond: 'it is disconnected'
-  },
-  failAfter: {
-    what: 'attempts in a row to reach a peer', unit: 'number', value: 16, min: 1, max: 1e9, code: codes.unreachable, beyond: 'if too few are left; dialling goes on'
-  },
-  observersMax: {
-    what: 'observers that are connected to a node', unit: 'number', value: 100, min: 0, max: 10_000, code: codes.queueFull, beyond: 'the observer tries again'
-  },
-  traceMax: {
-    what: 'events that `trace()` gives', unit: 'number', value: 512, min: 0, max: 65_536, code: null, beyond: 'the oldest is forgotten'
-  },
-  logBytesMax: {
-    what: 'the log, beside what live members have not applied', unit: 'bytes', value: 256 * MIB, min: 64 * KIB, max: 2 ** 50, code: null, beyond: 'whoever has missed more gets a copy'
-  }
+  /** a key | LEVEL_TOO_LARGE */
+  keyBytesMax: { value: 64 * KIB, min: 1, max: MIB },
+  /** a value; unless set, as large as a write | LEVEL_TOO_LARGE */
+  valueBytesMax: { value: 16 * MIB, min: 1, max: WRITE_BYTES_LIMIT },
+  /** a write, a batch as a whole | LEVEL_TOO_LARGE */
+  writeBytesMax: { value: 16 * MIB, min: 64, max: WRITE_BYTES_LIMIT },
+  /** writes that wait on a node, queued or undecided; and reads that wait | LEVEL_QUEUE_FULL */
+  queueMax: { value: 100_000, min: 1, max: 1e7 },
+  /** bytes of the writes that wait on a node; a single write may always | LEVEL_QUEUE_FULL */
+  queueBytesMax: { value: 64 * MIB, min: 1, max: 2 ** 40 },
+  /** how long a write waits | LEVEL_TIMEOUT */
+  writeTimeoutMs: { value: 10_000, min: 1, max: TIMER_MS_MAX },
+  /** how long a read waits | LEVEL_TIMEOUT or LEVEL_IN_DOUBT */
+  readTimeoutMs: { value: 10_000, min: 1, max: TIMER_MS_MAX },
+  /** how long a peer may be silent | LEVEL_TIMEOUT, it is disconnected */
+  failureTimeoutMs: { value: 5000, min: 10, max: 2 ** 28 - 1 },
+  /** attempts in a row to reach a peer | LEVEL_CONSENSUS_UNREACHABLE, if too few are left; dialling goes on */
+  failAfter: { value: 16, min: 1, max: 1e9 },
+  /** observers that are connected to a node | LEVEL_QUEUE_FULL, the observer tries again */
+  observersMax: { value: 100, min: 0, max: 10_000 },
+  /** events that `trace()` gives | the oldest is forgotten */
+  traceMax: { value: 512, min: 0, max: 65_536 },
+  /** the log, beside what live members have not applied | whoever has missed more gets a copy */
+  logBytesMax: { value: 256 * MIB, min: 64 * KIB, max: 2 ** 50 }
 } as const satisfies Record<string, OptionLimit>
 
 export const fixedLimits = {
-  operations: {
-    what: 'operations of a write', unit: 'number', value: OPERATIONS_MAX, code: codes.tooLarge, beyond: ''
-  },
-  clearKeys: {
-    what: 'keys in one batch of `clear()`', unit: 'number', value: 1000, code: null, beyond: 'the next batch'
-  },
-  clearBytes: {
-    what: 'bytes of the keys of such a batch', unit: 'bytes', value: MIB, code: null, beyond: 'the next batch'
-  },
-  members: {
-    what: 'members, witnesses included; so `founders`, too, and one more than `minConsensus`', unit: 'number', value: MEMBERS_MAX, code: codes.changeRefused, beyond: 'or a `TypeError`'
-  },
-  peers: {
-    what: 'entries of `peers`', unit: 'number', value: MEMBERS_MAX - 1, code: 'TypeError', beyond: ''
-  },
-  addresses: {
-    what: 'addresses that a node knows', unit: 'number', value: MEMBERS_MAX, code: 'RangeError', beyond: 'for `addPeer()`; those that were only heard of leave'
-  },
-  nameChars: {
-    what: 'characters of a `name`', unit: 'number', value: 64, code: 'TypeError', beyond: ''
-  },
-  hostChars: {
-    what: 'characters of a `host`', unit: 'number', value: 255, code: 'TypeError', beyond: ''
-  },
-  dnsChars: {
-    what: 'characters of a name in `dns` or `srv`', unit: 'number', value: 253, code: 'TypeError', beyond: ''
-  },
-  sessions: {
-    what: 'peers that are connected, beside members', unit: 'number', value: MEMBERS_MAX - 1, code: codes.queueFull, beyond: 'the peer tries again'
-  },
-  sightings: {
-    what: 'peers whose starts a node remembers, to know copied disks', unit: 'number', value: 256, code: null, beyond: 'the oldest is forgotten'
-  },
-  windowWrites: {
-    what: 'writes of a node that are sent and undecided', unit: 'number', value: 4096, code: null, beyond: 'the others queue'
-  },
-  windowBytes: {
-    what: 'bytes of these writes, and one write more', unit: 'bytes', value: 8 * MIB, code: null, beyond: 'the others queue'
-  },
-  observerWindowWrites: {
-    what: 'writes of an observer that are sent and undecided', unit: 'number', value: 256, code: null, beyond: 'the others queue'
-  },
-  observerWindowBytes: {
-    what: 'bytes of these writes, and one write more', unit: 'bytes', value: MIB / 2, code: null, beyond: 'the others queue'
-  },
-  observerWriteBytes: {
-    what: 'a write of an observer, if `writeBytesMax` is not less', unit: 'bytes', value: MIB, code: codes.tooLarge, beyond: ''
-  },
-  submitBytes: {
-    what: 'writes in one message to the coordinator, or one larger write', unit: 'bytes', value: MIB, code: null, beyond: 'the next message'
-  },
-  groupBytes: {
-    what: 'a group of the log, or one larger write', unit: 'bytes', value: MIB, code: null, beyond: 'the next group'
-  },
-  tailBytes: {
-    what: 'entries that are not applied yet: and one group more on the coordinator, twice that on the others', unit: 'bytes', value: 32 * MIB, code: null, beyond: 'writes wait for the applying'
-  },
-  applyBytes: {
-    what: 'what is applied at once, or one larger group', unit: 'bytes', value: 4 * MIB, code: null, beyond: 'the next batch'
-  },
-  unsyncedBytes: {
-    what: 'what may be applied and not synced, at most a quarter of the log', unit: 'bytes', value: 4 * MIB, code: null, beyond: 'a sync'
-  },
-  incoming: {
-    what: 'submissions of all nodes without a position, on the coordinator', unit: 'number', value: MEMBERS_MAX * 4096, code: codes.protocol, beyond: 'the peer is disconnected'
-  },
-  incomingBytes: {
-    what: 'bytes of these submissions, and one message more', unit: 'bytes', value: MEMBERS_MAX * 8 * MIB, code: codes.protocol, beyond: 'the peer is disconnected'
-  },
-  numbersAhead: {
-    what: 'how far the numbers of a peer\'s writes may run ahead', unit: 'number', value: NUMBERS_AHEAD_MAX, code: codes.protocol, beyond: 'the peer is disconnected'
-  },
-  epochsAhead: {
-    what: 'how far the epochs of a peer may run ahead', unit: 'number', value: EPOCHS_AHEAD_MAX, code: codes.protocol, beyond: 'it is not followed, or disconnected'
-  },
-  origins: {
-    what: 'starts of members whose writes are told apart, and as many of observers', unit: 'number', value: 256, code: null, beyond: 'the one that has not written for longest begins anew'
-  },
-  rejectedRuns: {
-    what: 'runs of rejected writes that are told apart, for each start of a node', unit: 'number', value: REJECTED_RUNS_MAX, code: null, beyond: 'the oldest is forgotten'
-  },
-  keyBytes: {
-    what: 'an `idempotencyKey`', unit: 'bytes', value: KEY_BYTES_MAX, code: codes.tooLarge, beyond: ''
-  },
-  keys: {
-    what: 'idempotency keys that are remembered', unit: 'number', value: 16_384, code: null, beyond: 'the oldest is forgotten'
-  },
-  withdrawMs: {
-    what: 'how long before its time-out a write without a position is withdrawn, at most a quarter of it', unit: 'ms', value: 2000, code: codes.timeout, beyond: ''
-  },
-  frameBytes: {
-    what: 'a frame', unit: 'bytes', value: 32 * MIB, code: codes.protocol, beyond: 'the peer is disconnected'
-  },
-  strangerFrameBytes: {
-    what: 'a frame of a peer that is no member', unit: 'bytes', value: 2 * MIB, code: codes.protocol, beyond: 'the peer is disconnected'
-  },
-  messages: {
-    what: 'messages in a frame', unit: 'number', value: MESSAGES_MAX, code: codes.protocol, beyond: 'the peer is disconnected'
-  },
-  items: {
-    what: 'items of all lists in a frame', unit: 'number', value: ITEMS_MAX, code: codes.protocol, beyond: 'the peer is disconnected'
-  },
-  handshakes: {
-    what: 'connections in the handshake', unit: 'number', value: 256, code: codes.queueFull, beyond: 'the oldest makes room; the peer tries again'
-  },
-  handshakeBytes: {
-    what: 'a message of the handshake', unit: 'bytes', value: handshakeBytesMax, code: codes.protocol, beyond: 'the peer is disconnected'
-  },
-  handshakeMs: {
-    what: 'how long a handshake takes', unit: 'ms', value: 5000, code: codes.timeout, beyond: 'the peer tries again'
-  },
-  dialMs: {
-    what: 'how long it takes to connect', unit: 'ms', value: 5000, code: codes.timeout, beyond: 'another attempt'
-  },
-  reconnectMinMs: {
-    what: 'the pause before the second attempt to connect', unit: 'ms', value: 100, code: null, beyond: 'each is twice as long as the one before'
-  },
-  reconnectMaxMs: {
-    what: 'the longest pause between attempts', unit: 'ms', value: 5000, code: null, beyond: 'all others are as long'
-  },
-  unreadReplies: {
-    what: 'answers that a peer does not read', unit: 'number', value: 1000, code: codes.queueFull, beyond: 'the peer is disconnected'
-  },
-  unreadMessages: {
-    what: 'messages that wait for a peer, beside those that have a window', unit: 'number', value: 10_000, code: codes.queueFull, beyond: 'the peer is disconnected'
-  },
-  fetchBytes: {
-    what: 'what a member gets of the log at once, and one group more', unit: 'bytes', value: FETCH_BYTES, code: null, beyond: 'the next message'
-  },
-  fetchGroups: {
-    what: 'groups of the log that a member gets at once', unit: 'number', value: FETCH_GROUPS, code: null, beyond: 'the next message'
-  },
-  chunkBytes: {
-    what: 'a piece of a copy, or one larger entry', unit: 'bytes', value: MIB, code: null, beyond: 'the next piece'
-  },
-  loadBytes: {
-    what: 'what is read of the log at once for a member that is behind', unit: 'bytes', value: MIB, code: null, beyond: 'the next read'
-  }
+  /** operations of a write | LEVEL_TOO_LARGE */
+  operations: { value: OPERATIONS_MAX },
+  /** keys in one batch of `clear()` | the next batch */
+  clearKeys: { value: 1000 },
+  /** bytes of the keys of such a batch | the next batch */
+  clearBytes: { value: MIB },
+  /** members, witnesses included; so `founders`, too, and one more than `minConsensus` | LEVEL_CHANGE_REFUSED or a TypeError */
+  members: { value: MEMBERS_MAX },
+  /** entries of `peers` | TypeError */
+  peers: { value: MEMBERS_MAX - 1 },
+  /** addresses that a node knows | RangeError, for `addPeer()`; those that were only heard of leave */
+  addresses: { value: MEMBERS_MAX },
+  /** characters of a `name` | TypeError */
+  nameChars: { value: 64 },
+  /** characters of a `host` | TypeError */
+  hostChars: { value: 255 },
+  /** characters of a name in `dns` or `srv` | TypeError */
+  dnsChars: { value: 253 },
+  /** peers that are connected, beside members | LEVEL_QUEUE_FULL, the peer tries again */
+  sessions: { value: MEMBERS_MAX - 1 },
+  /** peers whose starts a node remembers, to know copied disks | the oldest is forgotten */
+  sightings: { value: 256 },
+  /** writes of a node that are sent and undecided | the others queue */
+  windowWrites: { value: 4096 },
+  /** bytes of these writes, and one write more | the others queue */
+  windowBytes: { value: 8 * MIB },
+  /** writes of an observer that are sent and undecided | the others queue */
+  observerWindowWrites: { value: 256 },
+  /** bytes of these writes, and one write more | the others queue */
+  observerWindowBytes: { value: MIB / 2 },
+  /** a write of an observer, if `writeBytesMax` is not less | LEVEL_TOO_LARGE */
+  observerWriteBytes: { value: MIB },
+  /** writes in one message to the coordinator, or one larger write | the next message */
+  submitBytes: { value: MIB },
+  /** a group of the log, or one larger write | the next group */
+  groupBytes: { value: MIB },
+  /** entries that are not applied yet: and one group more on the coordinator, twice that on the others | writes wait for the applying */
+  tailBytes: { value: 32 * MIB },
+  /** what is applied at once, or one larger group | the next batch */
+  applyBytes: { value: 4 * MIB },
+  /** what may be applied and not synced, at most a quarter of the log | a sync */
+  unsyncedBytes: { value: 4 * MIB },
+  /** submissions of all nodes without a position, on the coordinator | LEVEL_PROTOCOL_ERROR, the peer is disconnected */
+  incoming: { value: MEMBERS_MAX * 4096 },
+  /** bytes of these submissions, and one message more | LEVEL_PROTOCOL_ERROR, the peer is disconnected */
+  incomingBytes: { value: MEMBERS_MAX * 8 * MIB },
+  /** bytes of what a member passes on for observers, and has not sent | the observer is disconnected, and connects again */
+  relayedBytes: { value: 8 * MIB },
+  /** how far the numbers of a peer's writes may run ahead | LEVEL_PROTOCOL_ERROR, the peer is disconnected */
+  numbersAhead: { value: NUMBERS_AHEAD_MAX },
+  /** how far the epochs of a peer may run ahead | LEVEL_PROTOCOL_ERROR, it is not followed, or disconnected */
+  epochsAhead: { value: EPOCHS_AHEAD_MAX },
+  /** starts of members whose writes are told apart, and as many of observers | the one that has not written for longest begins anew */
+  origins: { value: 256 },
+  /** runs of rejected writes that are told apart, for each start of a node | the oldest is forgotten */
+  rejectedRuns: { value: REJECTED_RUNS_MAX },
+  /** an `idempotencyKey` | LEVEL_TOO_LARGE */
+  keyBytes: { value: KEY_BYTES_MAX },
+  /** idempotency keys that are remembered | the oldest is forgotten */
+  keys: { value: 16_384 },
+  /** how long before its time-out a write without a position is withdrawn, at most a quarter of it | LEVEL_TIMEOUT */
+  withdrawMs: { value: 2000 },
+  /** a frame | LEVEL_PROTOCOL_ERROR, the peer is disconnected */
+  frameBytes: { value: 32 * MIB },
+  /** a frame of a peer that is no member | LEVEL_PROTOCOL_ERROR, the peer is disconnected */
+  strangerFrameBytes: { value: 2 * MIB },
+  /** messages in a frame | LEVEL_PROTOCOL_ERROR, the peer is disconnected */
+  messages: { value: MESSAGES_MAX },
+  /** items of all lists in a frame | LEVEL_PROTOCOL_ERROR, the peer is disconnected */
+  items: { value: ITEMS_MAX },
+  /** connections in the handshake | LEVEL_QUEUE_FULL, the oldest makes room; the peer tries again */
+  handshakes: { value: 256 },
+  /** a message of the handshake | LEVEL_PROTOCOL_ERROR, the peer is disconnected */
+  handshakeBytes: { value: handshakeBytesMax },
+  /** how long a handshake takes | LEVEL_TIMEOUT, the peer tries again */
+  handshakeMs: { value: 5000 },
+  /** how long it takes to connect | LEVEL_TIMEOUT, another attempt */
+  dialMs: { value: 5000 },
+  /** the pause before the second attempt to connect | each is twice as long as the one before */
+  reconnectMinMs: { value: 100 },
+  /** the longest pause between attempts | all others are as long */
+  reconnectMaxMs: { value: 5000 },
+  /** answers that a peer does not read | LEVEL_QUEUE_FULL, the peer is disconnected */
+  unreadReplies: { value: 1000 },
+  /** messages that wait for a peer, beside those that have a window | LEVEL_QUEUE_FULL, the peer is disconnected */
+  unreadMessages: { value: 10_000 },
+  /** what a member gets of the log at once, and one group more | the next message */
+  fetchBytes: { value: FETCH_BYTES },
+  /** groups of the log that a member gets at once | the next message */
+  fetchGroups: { value: FETCH_GROUPS },
+  /** a piece of a copy, or one larger entry | the next piece */
+  chunkBytes: { value: MIB },
+  /** what is read of the log at once for a member that is behind | the next read */
+  loadBytes: { value: MIB }
 } as const satisfies Record<string, Limit>

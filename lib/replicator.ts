@@ -12,6 +12,7 @@ import type { Address, Network } from './net/network.ts'
 import type { Resolver } from './net/resolver.ts'
 import { StreamNetwork } from './net/stream-network.ts'
 import type { Listener } from './net/stream-network.ts'
+import { assertTcp } from './net/tcp.ts'
 import { Node } from './node.ts'
 import type { NodeEvents } from './node-events.ts'
 import type { ReplicatorOptions, Settings } from './options.ts'
@@ -52,14 +53,17 @@ export interface Internals {
 const realInternals: Internals = {
   env: realEnvironment,
   files: (_, directory) => directory === null ? null : () => nodeFiles(directory),
-  network: (settings, env) => new StreamNetwork({
-    env,
-    failAfter: settings.failAfter,
-    failureTimeoutMs: settings.failureTimeoutMs,
-    heartbeatMs: Math.max(1, Math.floor(settings.failureTimeoutMs / 5)),
-    secret: settings.secret,
-    ...(settings.transport === null ? {} : { transport: settings.transport })
-  })
+  network: (settings, env) => {
+    if (settings.transport === null && settings.peers.length + settings.discovery.length > 0) assertTcp()
+    return new StreamNetwork({
+      env,
+      failAfter: settings.failAfter,
+      failureTimeoutMs: settings.failureTimeoutMs,
+      heartbeatMs: Math.max(1, Math.floor(settings.failureTimeoutMs / 5)),
+      secret: settings.secret,
+      ...(settings.transport === null ? {} : { transport: settings.transport })
+    })
+  }
 }
 
 // Where the runtime has no such symbol yet, nothing can ask for the method.

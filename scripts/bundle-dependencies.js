@@ -1,5 +1,5 @@
-// Makes `dist/browser/*.js`: the dependencies that require modules of Node.js, with what they need of these. The field `browser`
-// in package.json puts them in their place, so that a user's bundler needs neither options nor polyfills.
+// Makes `dist/browser/*.js`: the dependencies that require modules of Node.js, with what they need of these, and the one that only
+// browsers need. The field `browser` in package.json puts them in their place, so that a user's bundler needs neither options nor polyfills.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +11,10 @@ const folder = resolve(root, process.argv[2] ?? 'dist', 'browser')
 /** All that they use of each. */
 const modules = {
   events: "export { EventEmitter } from 'events'",
+  // What is never called: backoff has another strategy, and streamx can read text.
+  './lib/function_call.js': '',
+  './lib/strategy/fibonacci': '',
+  'text-decoder': '',
   stream: "module.exports = class Stream extends require('events').EventEmitter {}",
   util: `
     exports.inherits = (constructor, parent) => { Object.setPrototypeOf(constructor.prototype, parent.prototype) }
@@ -20,9 +24,11 @@ const modules = {
 
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ['rpc-stream', 'reconnect-core'],
+  entryPoints: ['rpc-stream', 'reconnect-core', 'streamx'],
   outdir: folder,
   bundle: true,
+  // What esbuild adds to each of them is there once.
+  splitting: true,
   format: 'esm',
   // Not `browser`: the field of that name would lead here.
   platform: 'neutral',
@@ -32,7 +38,8 @@ const { metafile } = await build({
   plugins: [{
     name: 'modules of Node.js',
     setup ({ onResolve, onLoad }) {
-      onResolve({ filter: /^(events|stream|util)$/ }, ({ path, kind }) => {
+      onResolve({ filter: /./ }, ({ path, kind }) => {
+        if (!Object.hasOwn(modules, path)) return
         // What is left of it is an import of the package `events`, one copy for all.
         return kind === 'require-call' ? { path, namespace: 'node' } : { path, external: true }
       })

@@ -2,16 +2,15 @@ import { Duplex } from './duplex.ts'
 
 type Callback = (error?: Error | null) => void
 
-/** Two streams of bytes: what is written to the one can be read from the other. They are destroyed together. */
-export function duplexPair (): [Duplex, Duplex] {
-  const a = new PairEnd()
-  const b = new PairEnd()
+/** Two streams of bytes: what is written to the one can be read from the other. They are destroyed together, unless both have ended. */
+export function duplexPair (Class: new () => PairEnd = PairEnd): [Duplex, Duplex] {
+  const [a, b] = [new Class(), new Class()]
   a.other = b
   b.other = a
   return [a, b]
 }
 
-class PairEnd extends Duplex {
+export class PairEnd extends Duplex {
   other!: PairEnd
   #onRead: Callback | null = null
 
@@ -22,7 +21,7 @@ class PairEnd extends Duplex {
   }
 
   override _write (chunk: Uint8Array, _encoding: string, callback: Callback): void {
-    this.other.#take(chunk, callback)
+    this.other.receive(chunk, callback)
   }
 
   override _final (callback: Callback): void {
@@ -34,12 +33,15 @@ class PairEnd extends Duplex {
     const held = this.#onRead
     this.#onRead = null
     callback(error)
-    held?.(error)
-    this.other.destroy(error ?? undefined)
+    // After both directions have ended, the other end may still have something to read.
+    const isClean = this.readableEnded && this.writableFinished
+    // First: a failed write shall be no failure of a stream that is destroyed without one.
+    if (!isClean) this.other.destroy(error ?? undefined)
+    held?.(error ?? new Error('The other end was destroyed'))
   }
 
-  // The writer waits as long as the reader has enough.
-  #take (chunk: Uint8Array, callback: Callback): void {
+  /** For the other end. The callback asks for more: the writer waits as long as the reader has enough. */
+  receive (chunk: Uint8Array, callback: Callback): void {
     if (this.destroyed || this.push(chunk)) callback()
     else this.#onRead = callback
   }

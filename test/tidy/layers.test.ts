@@ -16,7 +16,7 @@ const layers: Record<string, string[]> = {
   'lib/store/': ['lib/store/', 'lib/wire/', 'lib/core/', 'lib/errors.ts', 'lib/env.ts', 'lib/', 'abstract-level', 'debug'],
   'lib/net/': ['lib/net/', 'lib/wire/', 'lib/core/', 'lib/errors.ts', 'lib/env.ts', 'lib/', 'node:', 'events', 'debug', 'rpc-stream', 'reconnect-core', '@noble/hashes/hkdf.js', '@noble/hashes/hmac.js', '@noble/hashes/sha2.js'],
   'lib/': ['lib/', 'lib/net/', 'lib/store/', 'lib/wire/', 'lib/core/', 'lib/errors.ts', 'node:', 'events', 'abstract-level', 'debug'],
-  'lib/browser/': ['lib/net/', 'lib/', 'lib/errors.ts', 'events'],
+  'lib/browser/': ['lib/net/', 'lib/', 'lib/errors.ts', 'streamx'],
   'lib/transport/': ['lib/transport/', 'lib/net/', 'node:'],
   'lib/transport/test': ['lib/transport/test', 'lib/', 'lib/net/', 'lib/env.ts', 'node:', 'abstract-level'],
   'lib/sim/': ['lib/sim/', 'lib/', 'lib/net/', 'lib/store/', 'lib/wire/', 'lib/core/', 'lib/errors.ts', 'abstract-level'],

@@ -1,36 +1,55 @@
 import { readFileSync } from 'node:fs'
 import test from 'tape'
+import { codes } from '../../lib/errors.ts'
 import type { Limit, OptionLimit } from '../../lib/limits.ts'
 import { fixedLimits, optionLimits } from '../../lib/limits.ts'
 import { readOptions } from '../../lib/options.ts'
 
 const timeout = 30_000
 
+type Unit = 'bytes' | 'ms' | 'number'
+
 const units = [['PiB', 2 ** 50], ['TiB', 2 ** 40], ['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 2 ** 10]] as const
 
-function amount (value: number, unit: Limit['unit']): string {
+/** What the comments say: of each limit, what it bounds, and what happens beyond. */
+const words = new Map([...readFileSync('lib/limits.ts', 'utf8').matchAll(/\/\*\* (.+) \| (.+) \*\/\n {2}(\w+): /g)]
+  .map(([, what, beyond, name]) => [name, { what: what as string, beyond: beyond as string }]))
+
+function unitOf (name: string): Unit {
+  return /Ms$/.test(name) ? 'ms' : /Bytes(Max)?$/.test(name) ? 'bytes' : 'number'
+}
+
+function amount (value: number, unit: Unit): string {
   if (unit === 'number') return value.toLocaleString('en')
   if (unit === 'ms') return value % 1000 === 0 ? `${(value / 1000).toLocaleString('en')} s` : `${value.toLocaleString('en')} ms`
   const [name, size] = units.find(([, size]) => value >= size && value % size === 0) ?? ['bytes', 1]
   return `${(value / size).toLocaleString('en')} ${value === 1 ? 'byte' : name}`
 }
 
-function beyond ({ code, beyond }: Limit): string {
-  const error = code === null ? [] : [code.startsWith('LEVEL_') ? `[\`${code}\`](#${code.toLowerCase()})` : `\`${code}\``]
-  return [...error, ...(beyond === '' ? [] : [beyond])].join(code !== null && beyond.startsWith('or ') ? ' ' : ', ')
+function row (name: string, { value }: Limit, option: string): string {
+  const unit = unitOf(name)
+  const { what, beyond } = words.get(name) ?? { what: '', beyond: '' }
+  const linked = beyond.replace(/LEVEL_\w+/g, (code) => `[\`${code}\`](#${code.toLowerCase()})`).replace(/\w+Error\b/g, '`$&`')
+  return `| ${what} | ${amount(value, unit)} | ${option} | ${linked} |`.replace(/ {2,}/g, ' ')
 }
 
 /** The table of limits, as the README has it. */
 function table (): string {
   const rows = [
     ...Object.entries<OptionLimit>(optionLimits).map(([name, limit]) => {
-      const { what, unit, value, min, max } = limit
-      return [what, amount(value, unit), `\`${name}\`: ${amount(min, unit)} to ${amount(max, unit)}`, beyond(limit)]
+      const [min, max] = [limit.min, limit.max].map((edge) => amount(edge, unitOf(name)))
+      return row(name, limit, `\`${name}\`: ${min} to ${max}`)
     }),
-    ...Object.values<Limit>(fixedLimits).map((limit) => [limit.what, amount(limit.value, limit.unit), '', beyond(limit)])
+    ...Object.entries<Limit>(fixedLimits).map(([name, limit]) => row(name, limit, ''))
   ]
-  return ['| what is limited | to | option | beyond it |', '|---|---|---|---|', ...rows.map((row) => `| ${row.join(' | ')} |`.replace(/ {2,}/g, ' '))].join('\n')
+  return ['| what is limited | to | option | beyond it |', '|---|---|---|---|', ...rows].join('\n')
 }
+
+test('each limit says what it bounds, and what happens beyond', { timeout }, async (t) => {
+  t.deepEqual([...words.keys()], [...Object.keys(optionLimits), ...Object.keys(fixedLimits)])
+  const known = new Set<string>(Object.values(codes))
+  for (const [name, { beyond }] of words) for (const [code] of beyond.matchAll(/LEVEL_\w+/g)) t.ok(known.has(code), `${name}: ${code}`)
+})
 
 test('the README has the table of limits', { timeout }, async (t) => {
   const readme = readFileSync('README.md', 'utf8')

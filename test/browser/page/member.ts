@@ -1,6 +1,6 @@
 import type { AbstractLevel } from 'abstract-level'
 import { Replicator } from 'quorum-level'
-import type { DatabaseReplicator, ReplicatorOptions, ReplicatorStats, WriteOptions, WriteOutcome } from 'quorum-level'
+import type { Address, DatabaseReplicator, ReplicatorOptions, ReplicatorStats, WriteOptions, WriteOutcome } from 'quorum-level'
 import { messagePortStream } from 'quorum-level/transport/message-port'
 
 type Database = AbstractLevel<any, string, string>
@@ -67,6 +67,10 @@ export class Member {
 
   async listen (port: number): Promise<void> {
     await this.#replicator.listen(port)
+  }
+
+  addPeer (peer: Address): void {
+    this.#replicator.addPeer(peer)
   }
 
   async close (): Promise<void> {

@@ -1,4 +1,5 @@
 /** A page that does what the test tells it: `open` a member, of its own or in a worker, and `call` methods of it. */
+import { contract, runTest } from './contract.ts'
 import { answer, failureOf } from './member.ts'
 import type { Member, MemberMethod, Reply } from './member.ts'
 import { openMember, peek } from './open.ts'
@@ -14,6 +15,10 @@ export interface Harness {
   /** From now on, other tabs can reach the member of this one under this name, and the other way round. */
   joinTabs (name: string): void
   peek (location: string, key: string): Promise<string | null>
+  /** The names of the tests for transports. */
+  tests (): string[]
+  /** Has one run here. Resolves with what is wrong. */
+  runTest (name: string): Promise<string[]>
 }
 
 declare global {
@@ -53,7 +58,9 @@ globalThis.harness = {
   joinTabs (name) {
     hub = new Hub(name, accept)
   },
-  peek
+  peek,
+  tests: () => [...contract.keys()],
+  runTest
 }
 
 function connect (name: string): MessagePort {
