@@ -1,6 +1,7 @@
 import type { MemberId } from './entry.ts'
 import type { Host } from './host.ts'
 import type { Message, StatusMessage } from './messages.ts'
+import type { OriginTable } from './origins.ts'
 import type { View } from './view.ts'
 
 export interface ObservingHost extends Host {
@@ -9,13 +10,15 @@ export interface ObservingHost extends Host {
   readonly known: View | null
   readonly view: View | null
   readonly applied: number
+  /** The table of origins, as of what is applied. */
+  readonly table: OriginTable
   /** The data are a state of the cluster's: neither half of a copy, nor what was there before. */
   readonly hasCopy: boolean
   readonly caughtUp: boolean
   /** Live members that can be asked. */
   readonly sources: readonly MemberId[]
   readonly agreement: { isUp (id: MemberId, start?: number): boolean, statusOf (id: MemberId): StatusMessage | null }
-  readonly submissions: { readonly undecided: number, readonly queued: number, connect (coordinator: MemberId, epoch: number): void, disconnect (): void }
+  readonly submissions: { connect (coordinator: MemberId, epoch: number): void, disconnect (): void }
   /** A restart without a connection is to know where it belongs. */
   keepView (view: View): void
 }
@@ -33,11 +36,13 @@ export class Observing {
   #epoch = 0
   /** To whom: to the coordinator, or to a member that passes on; null: to nobody. */
   #to: MemberId | null = null
-  #submittedAt = 0
   /** It had once caught up since it last was without a source. */
   #follows = false
-  /** Whoever waits for a `sync()` waits for a number: the highest that is waited for, the one asked for (0: none), and the highest reached. */
-  #wanted = 0
+  /**
+   * Whoever waits for a `sync()` waits for a number: the highest that is waited for, the one asked for (0: none), and the highest reached.
+   * Nobody waits for the first: it is asked for at the start, before anything is submitted.
+   */
+  #wanted = 1
   #asked = 0
   #reached = 0
   #askedOf: MemberId | null = null
@@ -51,7 +56,7 @@ export class Observing {
 
   /** Everything that was acknowledged before this number was asked for is applied here. */
   get synced (): number {
-    return this.#reached
+    return Math.max(0, this.#reached - 1)
   }
 
   /** It follows the log, and there is a way to the coordinator. */
@@ -60,7 +65,7 @@ export class Observing {
   }
 
   onSync (number: number): void {
-    this.#wanted = Math.max(this.#wanted, number)
+    this.#wanted = Math.max(this.#wanted, number + 1)
   }
 
   onIndex (from: MemberId, { number, position }: Message & { type: 'index' }): void {
@@ -72,20 +77,18 @@ export class Observing {
     const { known, view, hasCopy, caughtUp, sources } = this.#host
     if (known !== null && hasCopy && caughtUp && view?.epoch !== known.epoch) this.#host.keepView(known)
     this.#follows = sources.length > 0 && (this.#follows || caughtUp)
-    this.#submitTo(known)
     this.#askIndex()
+    this.#submitTo(known)
   }
 
-  /** The coordinator takes writes once it has opened its view. What goes through another member may be lost on its way, so it is said again. */
+  /** The coordinator takes writes once it has opened its view. */
   #submitTo (known: View | null): void {
-    const { now, submissions } = this.#host
-    const to = known === null ? null : this.#wayTo(known)
+    const { submissions } = this.#host
+    const to = known === null || this.#reached === 0 ? null : this.#wayTo(known)
     const epoch = known === null || to === null ? 0 : known.epoch
-    const isRelayed = to !== known?.coordinator && submissions.undecided + submissions.queued > 0
-    if (to === this.#to && epoch === this.#epoch && !(isRelayed && now - this.#submittedAt >= PATIENCE_MS)) return
+    if (to === this.#to && epoch === this.#epoch) return
     this.#epoch = epoch
     this.#to = to
-    this.#submittedAt = now
     submissions.disconnect()
     if (to !== null) submissions.connect(to, epoch)
   }
@@ -98,11 +101,24 @@ export class Observing {
     return relays.find(id => id === this.#to) ?? relays[0] ?? null
   }
 
+  /**
+   * This process has opened nothing yet, and the log knows its start, or a later one: so its disk was put back to an old image. What was
+   * written under that start, another process wrote.
+   */
+  #isFromThePast (): boolean {
+    const { self, start, table } = this.#host
+    return [...table.entries()].some(([, row]) => row.node === self && row.start >= start)
+  }
+
   #askIndex (): void {
     const { now, applied, sources } = this.#host
     if (this.#position !== null && applied >= this.#position) {
-      this.#reached = this.#asked
       this.#position = this.#askedOf = null
+      if (this.#reached === 0 && this.#isFromThePast()) {
+        this.#wanted = 0
+        return this.#host.emit({ type: 'denied', id: this.#host.self, why: 'stale' })
+      }
+      this.#reached = this.#asked
     }
     const isUnderWay = this.#askedOf !== null && sources.includes(this.#askedOf) && (this.#position !== null || now - this.#askedAt < PATIENCE_MS)
     if (this.#wanted === this.#reached || isUnderWay || sources.length === 0) return

@@ -12,7 +12,7 @@ const planted = Array.from({ length: 800 }, (_, i) => i)
 
 tape('random schedules, crashes, partitions and clocks leave equal replicas and true outcomes', { timeout: 240_000 }, async (t) => {
   const fresh = Array.from({ length: 50 }, () => Math.floor(Math.random() * 2 ** 32))
-  const total = { views: 0, admissions: 0, exclusions: 0, copies: 0, truncations: 0, cuts: 0, losses: 0, leases: 0, remnants: 0, joins: 0, leaves: 0, moves: 0, syncs: 0, committed: 0 }
+  const total = { views: 0, admissions: 0, exclusions: 0, copies: 0, truncations: 0, cuts: 0, losses: 0, leases: 0, remnants: 0, joins: 0, leaves: 0, moves: 0, syncs: 0, relays: 0, committed: 0 }
   for (const seed of [...fixed, ...fresh]) {
     const { differences, cluster } = attempt(seed)
     if (differences.length > 0) {

@@ -1,5 +1,6 @@
 import { SimCluster } from '../../lib/sim/index.ts'
 import type { MachineOptions } from '../../lib/sim/index.ts'
+import { SUBLEVEL } from './parts.ts'
 import type { ChangeSettings, SimSettings } from './settings.ts'
 import { minConsensusOf } from './settings.ts'
 
@@ -36,8 +37,9 @@ export function clusterOf (settings: SimSettings): SimCluster {
 function addObservers (cluster: SimCluster, { seed, observers }: SimSettings): void {
   const founders = cluster.names
   for (let i = 0; i < (observers?.count ?? 0); i++) {
+    const sublevel = i < (observers?.partial ?? 0) ? { sublevel: SUBLEVEL } : {}
     const peers = observers?.knows === 'all' ? founders : [founders[(seed + i) % founders.length] as string]
-    cluster.addMachine('opqr'[i] as string, peers, { role: 'observer', ...observers?.own === true ? { overwrite: true } : {} })
+    cluster.addMachine('opqr'[i] as string, peers, { role: 'observer', ...observers?.own === true ? { overwrite: true } : {}, ...sublevel })
   }
 }
 

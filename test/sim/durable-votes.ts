@@ -6,6 +6,7 @@ import { decodeOperations } from '../../lib/wire/operations.ts'
 import type { Change } from '../support/check/history.ts'
 import type { LogRecord } from './log-view.ts'
 import { durableLogOf } from './log-view.ts'
+import { isObserver } from './observers.ts'
 import type { Holder } from './population.ts'
 
 /** Where a write is: in the group that begins there and has these bytes. */
@@ -64,7 +65,7 @@ export class DurableVotes {
     if (place === undefined) return
 
     const needed = this.#rules.others(machine, invoked)
-    const holders = this.#rules.holders(machine, invoked).filter(other => holds(other, place))
+    const holders = this.#rules.holders(machine, invoked).filter(other => holds(other, place, other.disk === machine.disk && isObserver(machine)))
     const others = holders.filter(({ disk }) => disk !== machine.disk).length
     if (holders.length > others && others >= needed) return
     this.problems.push(`${machine.name} acknowledges a write at position ${place.position}, which only ${holders.map(({ name }) => name).join(', ') || 'nobody'} has on stable storage; ` +
@@ -73,9 +74,9 @@ export class DurableVotes {
 }
 
 /** Whether it would be there after a power cut. */
-function holds ({ disk }: Holder, { position, first, record }: Place): boolean {
-  // Data that are being copied are of no use to anybody.
-  if (disk.durable(copy) !== undefined) return false
+function holds ({ disk }: Holder, { position, first, record }: Place, mayCopy: boolean): boolean {
+  // Data that are being copied are of no use to anybody; but to an observer itself, which goes on copying, and answers nothing before it is done.
+  if (!mayCopy && disk.durable(copy) !== undefined) return false
   const log = durableLogOf(disk)
   const inLog = log.get(first)
   if (inLog !== undefined && toText(inLog) === record) return true

@@ -22,6 +22,7 @@ const help = `Simulates clusters.
   --minutes N                            begins no more seeds after that time
   --first                                ends at the first violation
   --changes                              only seeds in which the members change
+  --observers                            only seeds in which there are observers
   --only JSON                            these settings instead of those drawn: {"nodes":3,"faults":{"kill":4}}
 `
 
@@ -37,6 +38,7 @@ const { values } = parseArgs({
     minutes: { type: 'string' },
     first: { type: 'boolean', default: false },
     changes: { type: 'boolean', default: false },
+    observers: { type: 'boolean', default: false },
     only: { type: 'string', default: '{}' },
     worker: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
@@ -56,7 +58,10 @@ async function search (): Promise<void> {
   const end = values.minutes === undefined ? Infinity : Date.now() + Number(values.minutes) * 60_000
   const tally = new Tally()
   let next = from
-  const isWanted = (seed: number): boolean => !values.changes || settingsOf(seed).changes !== null
+  const isWanted = (seed: number): boolean => {
+    const { changes, observers } = settingsOf(seed)
+    return (!values.changes || changes !== null) && (!values.observers || observers !== null)
+  }
 
   await Promise.all(Array.from({ length: workers }, () => new Promise<void>((resolve, reject) => {
     const child = fork(fileURLToPath(import.meta.url), ['--worker', '--only', values.only], { execArgv: [...process.execArgv, '--min-semi-space-size=64', '--max-semi-space-size=128'] })
@@ -92,7 +97,7 @@ async function run (settings: SimSettings, onLine: ((line: string) => void) | nu
     return await runSeed(settings, onLine)
   } catch (error) {
     const problems = [`the run ended with ${error instanceof Error ? error.stack : String(error)}`]
-    return { settings, problems, operations: 0, observed: 0, committed: 0, unknown: 0, events: 0, virtualMs: 0, faults: {}, changes: {}, traceHash: '' }
+    return { settings, problems, operations: 0, observed: 0, relayed: 0, outside: 0, stale: 0, committed: 0, unknown: 0, events: 0, virtualMs: 0, faults: {}, changes: {}, traceHash: '' }
   }
 }
 

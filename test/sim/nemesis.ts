@@ -37,9 +37,12 @@ export interface NemesisScope {
   isBeyondRepair (machine: SimMachine): boolean
 }
 
+/** What happens to observers only. */
+export type ObserverFault = 'wipeObserver' | 'wall' | 'putBackObserver'
+
 /** Does harm to a cluster, at random moments, until it is told to stop; then mends everything, or everything but some machines. */
 export class Nemesis {
-  readonly injected: Partial<Record<FaultKind | 'ambush' | 'strike' | 'wipeObserver', number>> = {}
+  readonly injected: Partial<Record<FaultKind | 'ambush' | 'strike' | ObserverFault, number>> = {}
   readonly #cluster: SimCluster
   readonly #settings: SimSettings
   readonly #random: Random
@@ -49,6 +52,8 @@ export class Nemesis {
   readonly #clocks = new Map<SimMachine, Clocks>()
   /** Whose database was told to close. */
   readonly #closing = new Set<string>()
+  /** To whom a machine has no way, whatever else is healed. */
+  readonly #walls = new Map<SimMachine, readonly SimMachine[]>()
   #leftOut: readonly SimMachine[] = []
   #active = true
   /** By an ambush. */
@@ -86,11 +91,12 @@ export class Nemesis {
    */
   stop (leftOut: readonly SimMachine[] = []): void {
     this.#active = false
+    this.#walls.clear()
     // What was sent last may be lost with its session, and nothing comes after it.
     if (this.#random.chance(0.5)) {
       for (const a of this.#cluster.names) for (const b of this.#cluster.names) if (a < b) this.#cluster.reset(a, b)
     }
-    this.#cluster.heal()
+    this.#heal()
     for (const machine of this.#cluster.machines) {
       Object.assign(machine.behaviour, { full: false, hangs: false, failedWrites: 0, failedReads: 0 })
       this.#resume(machine)
@@ -108,6 +114,17 @@ export class Nemesis {
     }
   }
 
+  /** A machine has no way to these any more, until `raze()`, or until all is mended. */
+  wall (machine: SimMachine, others: readonly SimMachine[]): void {
+    this.count('wall')
+    this.#walls.set(machine, others)
+    this.#cutOff(machine, others)
+  }
+
+  raze (machine: SimMachine): void {
+    if (this.#walls.delete(machine)) this.#heal()
+  }
+
   /** A machine goes down, unless it is. */
   kill (machine: SimMachine): void {
     this.#resume(machine)
@@ -122,11 +139,11 @@ export class Nemesis {
     // While the answers, and what follows from them, are on their way.
     world.schedule(2 * this.#random.next() * this.#settings.delayMaxMs, 'an ambush', () => {
       if (!this.#active) return
-      this.#count('ambush')
+      this.count('ambush')
       this.#split()
       world.schedule(this.#random.skewed(0.5, this.#random.pick([50, 500, 1500])), 'end of the ambush', () => {
         this.#isSplit = false
-        if (this.#active) this.#cluster.heal()
+        if (this.#active) this.#heal()
       })
     })
   }
@@ -134,7 +151,12 @@ export class Nemesis {
   /** Those that were left out come back. */
   letIn (): void {
     this.#leftOut = []
+    this.#heal()
+  }
+
+  #heal (): void {
     this.#cluster.heal()
+    for (const [machine, others] of this.#walls) this.#cutOff(machine, others)
   }
 
   /** A node whose disk has failed, or that was closed, comes back by a restart. What was begun on a bad disk may fail yet. */
@@ -153,13 +175,13 @@ export class Nemesis {
     const pause = this.#random.skewed(1, 3000 / rate)
     this.#cluster.world.schedule(pause, `fault ${kind}`, () => {
       if (!this.#active) return
-      this.#count(kind)
+      this.count(kind)
       this.#inject(kind)
       this.#next(kind, rate)
     })
   }
 
-  #count (kind: FaultKind | 'ambush' | 'strike'): void {
+  count (kind: FaultKind | 'ambush' | 'strike' | ObserverFault): void {
     this.injected[kind] = (this.injected[kind] ?? 0) + 1
   }
 
@@ -214,19 +236,19 @@ export class Nemesis {
         break
       case 'isolate':
         this.#cutOff(machine, machines.filter(each => each !== machine))
-        later(() => { this.#cluster.heal() })
+        later(() => { this.#heal() })
         break
       case 'oneWay':
         if (other !== machine.name) this.#cluster.cut(machine.name, other)
-        later(() => { this.#cluster.heal() })
+        later(() => { this.#heal() })
         break
       case 'cutLink':
         if (other !== machine.name) this.#cutOff(machine, machines.filter(each => each.name === other))
-        later(() => { this.#cluster.heal() })
+        later(() => { this.#heal() })
         break
       case 'split':
         this.#split()
-        later(() => { this.#cluster.heal() })
+        later(() => { this.#heal() })
         break
       case 'reset':
         if (other !== machine.name) this.#cluster.reset(machine.name, other)
@@ -349,7 +371,7 @@ export class Nemesis {
     const { world } = this.#cluster
     world.schedule(this.#random.next() * (3 + 5 * syncMs), 'a strike', () => {
       if (!this.#active || !machine.up) return
-      this.#count('strike')
+      this.count('strike')
       this.#down(machine, () => { this.#random.chance(0.5) ? machine.kill() : machine.cutPower() })
       world.schedule(this.#random.skewed(0.5, 50), 'end of the strike', () => { if (this.#active) this.#start(machine) })
     })

@@ -1,5 +1,8 @@
 import type { Mutant } from './mutants.ts'
-import type { Focus } from './settings.ts'
+import type { Focus, ObserverSettings } from './settings.ts'
+import { plainObservers } from './settings.ts'
+
+const following: ObserverSettings = { ...plainObservers, count: 1, knows: 'all', own: false, wipes: 0 }
 
 /** Three members, any two of which go on, and an observer that asks and writes all the time. */
 const observing: Focus = {
@@ -20,8 +23,20 @@ const observing: Focus = {
   syncMs: 1,
   failureTimeoutMs: 100,
   faults: {},
-  observers: { count: 1, knows: 'all', own: false, wipes: 0 }
+  observers: following
 }
+
+/** It hardly ever has a way to the coordinator, and sessions between the members come and go. */
+const behindWalls: Focus = { ...observing, operations: 600, thinkMs: 30, faults: { reset: 30, cutLink: 3 }, observers: { ...following, count: 2, walls: 20 } }
+
+/** The same, and what it sends takes so long that the member that passes it on loses its session, and gets another, meanwhile. */
+const farAway: Focus = { ...behindWalls, operations: 1500, clientsPerNode: 4, writeTimeoutMs: 5000, failureTimeoutMs: 1000, delayMaxMs: 20, faults: { reset: 40, slow: 10 }, observers: { ...following, count: 1, walls: 3 } }
+
+/** It holds a part. */
+const partial: Focus = { ...observing, keys: 6, observers: { ...following, partial: 1, wipes: 1 } }
+
+/** Its disk is put back again and again, while the members forget that they have seen it. */
+const putBack: Focus = { ...observing, operations: 1000, thinkMs: 30, faults: { killAll: 10 }, observers: { ...following, images: 20 } }
 
 /** Bugs in what observers are told, and in what they tell. */
 export const observerMutants: readonly Mutant[] = [
@@ -38,7 +53,7 @@ export const observerMutants: readonly Mutant[] = [
     file: 'lib/core/core.ts',
     find: 'return this.known !== null && this.complete && !this.mustCopy',
     replace: 'return this.known !== null && !this.mustCopy',
-    focus: { ...observing, observers: { count: 2, knows: 'all', own: false, wipes: 10 } },
+    focus: { ...observing, observers: { ...following, count: 2, wipes: 10 } },
     from: 27
   },
   {
@@ -71,7 +86,7 @@ export const observerMutants: readonly Mutant[] = [
     file: 'lib/core/belonging.ts',
     find: 'this.mustCopy = true',
     replace: 'this.mustCopy = !this.#config.observer',
-    focus: { ...observing, observers: { count: 1, knows: 'all', own: true, wipes: 0 } }
+    focus: { ...observing, observers: { ...following, own: true } }
   },
   {
     name: 'an observer keeps the view before it has the data',
@@ -79,7 +94,7 @@ export const observerMutants: readonly Mutant[] = [
     file: 'lib/core/observing.ts',
     find: 'if (known !== null && hasCopy && caughtUp && ',
     replace: 'if (known !== null && (hasCopy || !caughtUp) && ',
-    focus: { ...observing, operations: 1000, thinkMs: 100, delayMaxMs: 20, syncMs: 10, failureTimeoutMs: 200, faults: { kill: 10 }, observers: { count: 2, knows: 'all', own: true, wipes: 10 } }
+    focus: { ...observing, operations: 1000, thinkMs: 100, delayMaxMs: 20, syncMs: 10, failureTimeoutMs: 200, faults: { kill: 10 }, observers: { ...following, count: 2, own: true, wipes: 10 } }
   },
   {
     name: 'an observer never asks for an id',
@@ -96,5 +111,73 @@ export const observerMutants: readonly Mutant[] = [
     find: 'const { committed } = this.#host\n    const groups',
     replace: 'const committed = this.#host.tail.end.position\n    const groups',
     focus: observing
+  },
+  {
+    name: 'relayed numbers are taken out of order, and those that are passed over count as committed',
+    slow: true,
+    file: 'lib/core/coordinator.ts',
+    find: "if (number > this.#highest(message.origin) + 1) return this.#refuse(node, via, '')",
+    replace: '',
+    with: [{
+      file: 'lib/core/submissions.ts',
+      find: "if (number < entry.number) this.#settle(submission, { outcome: 'aborted', why: 'withdrawn', transaction: this.#name(submission) })",
+      replace: "if (number < entry.number) this.#settle(submission, { outcome: 'committed' })"
+    }, {
+      file: 'lib/core/relaying.ts',
+      find: "if (to === peer) this.#end(node, 'has to submit again what may be lost')",
+      replace: "if (to === '') this.#end(node, '')"
+    }],
+    focus: farAway,
+    from: 30
+  },
+  {
+    name: 'a write is passed on in the name of the member that does it',
+    slow: true,
+    file: 'lib/core/relaying.ts',
+    find: 'node: from, start, message',
+    replace: 'node: self, start: this.#host.start, message',
+    focus: behindWalls
+  },
+  {
+    name: 'sync() waits for nothing while the coordinator is out of reach',
+    slow: true,
+    file: 'lib/core/observing.ts',
+    find: 'if (this.#position !== null && applied >= this.#position) {',
+    replace: 'if (this.#position !== null && (applied >= this.#position || (this.#to !== null && this.#to !== this.#host.known?.coordinator))) {',
+    focus: behindWalls
+  },
+  {
+    name: 'an observer of a part applies what is not in it',
+    slow: true,
+    file: 'lib/store/apply.ts',
+    find: 'if (isInPart(part, op.key)) operations',
+    replace: 'operations',
+    focus: partial
+  },
+  {
+    name: 'an observer of a part does not apply a deletion in it',
+    slow: true,
+    file: 'lib/store/apply.ts',
+    find: 'if (isInPart(part, op.key)) operations',
+    replace: "if (part === null || (isInPart(part, op.key) && op.type === 'put')) operations",
+    focus: partial
+  },
+  {
+    name: 'an observer of a part takes writes of all keys',
+    slow: true,
+    file: 'lib/node.ts',
+    find: 'if (!write.operations.every(({ key }) => isInPart(this.#settings.part, key))) return',
+    replace: 'if (!write.operations.some(({ key }) => isInPart(this.#settings.part, key))) return',
+    focus: partial
+  },
+  {
+    name: 'an observer on an old image takes what was written since for its own',
+    slow: true,
+    file: 'lib/core/observing.ts',
+    find: 'this.#reached === 0 && this.#isFromThePast()',
+    replace: 'this.#reached < 0 && this.#isFromThePast()',
+    with: [{ file: 'lib/core/observing.ts', find: 'known === null || this.#reached === 0 ? null', replace: 'known === null ? null' }],
+    focus: putBack,
+    from: 40
   }
 ]

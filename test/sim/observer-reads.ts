@@ -76,7 +76,10 @@ export function checkObserverReads (history: History, observed: readonly Observe
         let state = 0
         const what = event.reads.map(describe).join('; ')
         const begin = (): void => {
-          const reads = event.reads.flatMap(read => observationsOf(read, keys))
+          const all = event.reads.flatMap(read => observationsOf(read, keys))
+          const reads = all.filter(({ key }) => key.startsWith(event.part))
+          const strange = all.find(({ key, value }) => value !== null && !key.startsWith(event.part))
+          if (strange !== undefined) problems.push(`${what} has ${strange.key}, and ${event.observer} holds ${event.part} only`)
           const least = Math.max(floor.written, floor.seen)
           state = versions.nextMatch(reads, least)
           if (state >= 0) return
@@ -99,16 +102,16 @@ export function checkObserverReads (history: History, observed: readonly Observe
       }
       case 'written':
         return [{ time: event.completed, happens: () => { floor.written = Math.max(floor.written, placed.get(event.write) ?? 0) } }]
+      case 'new':
       case 'down': {
+        const mayForget = event.kind === 'new' || event.mayForget
         const happens = (): void => {
           const end = stateAt(event.end)
           floor.seen = Math.min(floor.seen, end)
-          if (event.mayForget) floor.written = Math.min(floor.written, end)
+          if (mayForget) floor.written = Math.min(floor.written, end)
         }
         return [{ time: event.completed, happens }]
       }
-      case 'new':
-        return [{ time: event.completed, happens: () => { floor.written = floor.seen = 0 } }]
     }
   }
 

@@ -2,6 +2,7 @@ import type { SimMachine } from '../../lib/sim/index.ts'
 import type { DiskChange } from '../../lib/sim/disk.ts'
 import { toBytes, toText } from '../../lib/sim/disk.ts'
 import { isReserved, RESERVED } from '../../lib/store/keys.ts'
+import { partOf } from './parts.ts'
 import { appliedKey, copyKey, decodeApplied } from '../../lib/store/layout.ts'
 import type { Group } from '../../lib/core/entry.ts'
 import { decodeGroup } from '../../lib/wire/group.ts'
@@ -22,6 +23,8 @@ export class OneOrder {
   readonly #before: (machine: SimMachine, copied: boolean) => ReadonlyMap<string, string>
   /** Whose data are a copy: what was there before is gone. */
   readonly #copied = new Set<SimMachine>()
+  /** Of whom a copy is under way. */
+  readonly #copying = new Set<SimMachine>()
 
   /** `before`: what was in the data of a machine, which may have got a copy since, before the log began, and need not be in the log. */
   constructor (before: (machine: SimMachine, copied: boolean) => ReadonlyMap<string, string> = () => new Map()) {
@@ -43,7 +46,14 @@ export class OneOrder {
     const now = appliedOn(machine)
     this.#applied.set(machine, now)
     // Until a copy is complete, the data are nothing.
-    if (machine.disk.get(toText(copyKey)) !== undefined) return
+    const wasCopying = this.#copying.has(machine)
+    if (machine.disk.get(toText(copyKey)) !== undefined) {
+      this.#copying.add(machine)
+      // It may be the first that applies this; but where the copy begins, its log is what it was before.
+      if (wasCopying && now > before) this.#take(machine, before, now)
+      return
+    }
+    this.#copying.delete(machine)
     if (has(copy)) this.#checkWhole(machine, now, 'a copy')
     else if (now === before) this.#checkWhole(machine, now, 'applied again')
     else this.#checkApplied(machine, before, now, changes)
@@ -51,26 +61,32 @@ export class OneOrder {
 
   #checkApplied (machine: SimMachine, from: number, to: number, changes: readonly DiskChange[]): void {
     if (to < from) this.problems.push(`${machine.name} applies up to ${to} after ${from}`)
+    const expected = this.#take(machine, from, to)
+    const actual = changes.filter(({ key }) => !isReserved(toBytes(key)))
+    if (show(actual) !== show(expected)) this.problems.push(`${machine.name} applies ${from + 1} to ${to} as ${show(actual)}, and the log says ${show(expected)}`)
+  }
+
+  /** The entries of the one log that are applied on a machine. Returns what they change there. */
+  #take (machine: SimMachine, from: number, to: number): DiskChange[] {
     const expected: DiskChange[] = []
     for (const [, record] of appendedTo(machine).range(from + 1, to + 1)) {
       const group = decodeGroup(record)
       const canonical = this.log.get(group.first)
       if (canonical === undefined) this.log.set(group.first, record)
       else if (toText(canonical) !== toText(record)) this.problems.push(`${machine.name} applies another group at position ${group.first} than the first who did`)
-      expected.push(...changesOf(group))
+      expected.push(...changesOf(group, machine))
     }
-    const actual = changes.filter(({ key }) => !isReserved(toBytes(key)))
-    if (show(actual) !== show(expected)) this.problems.push(`${machine.name} applies ${from + 1} to ${to} as ${show(actual)}, and the log says ${show(expected)}`)
+    return expected
   }
 
   #checkWhole (machine: SimMachine, position: number, what: string): void {
-    const expected = new Map<string, Uint8Array>([...this.#before(machine, this.#copied.has(machine))].map(([key, value]) => [key, new TextEncoder().encode(value)]))
+    const expected = new Map<string, Uint8Array>([...this.#before(machine, this.#copied.has(machine))].filter(([key]) => key.startsWith(partOf(machine))).map(([key, value]) => [key, new TextEncoder().encode(value)]))
     let end = 0
     for (const [first, record] of [...this.log].sort(([a], [b]) => a - b)) {
       if (first > position) break
       const group = decodeGroup(record)
       end = first + group.entries.length - 1
-      for (const { key, value } of changesOf(group)) {
+      for (const { key, value } of changesOf(group, machine)) {
         if (value === null) expected.delete(key)
         else expected.set(key, value)
       }
@@ -94,11 +110,16 @@ function appendedTo ({ disk }: SimMachine): LogView {
   return log.inFiles ? durableLogOf(disk) : log
 }
 
-function changesOf (group: Group): DiskChange[] {
+/** As far as the machine holds what is changed. */
+function changesOf (group: Group, machine: SimMachine): DiskChange[] {
+  const part = partOf(machine)
   const changes: DiskChange[] = []
   for (const entry of group.entries) {
     if (entry.kind !== 'write') continue
-    for (const op of decodeOperations(entry.body)) changes.push({ key: toText(op.key), value: op.type === 'put' ? op.value : null })
+    for (const op of decodeOperations(entry.body)) {
+      const key = toText(op.key)
+      if (key.startsWith(part)) changes.push({ key, value: op.type === 'put' ? op.value : null })
+    }
   }
   return changes
 }

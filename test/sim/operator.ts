@@ -335,7 +335,8 @@ export class Operator {
           this.#nemesis.kill(machine)
           this.#renew(machine)
         } else if (standing === 'back') this.#retire(machine)
-        else this.problems.push(`${machine.name} believes that its disk is of another time`)
+        // Those whose disks are put back, others look after.
+        else if (standing !== 'observer' || (this.#settings.observers?.images ?? 0) === 0) this.problems.push(`${machine.name} believes that its disk is of another time`)
         return
       // Whose place it was to take is gone already; or still there.
       case codes.changeRefused:

@@ -8,6 +8,7 @@ import { Nemesis } from './nemesis.ts'
 import { NodeErrors } from './node-errors.ts'
 import { OneOrder } from './one-order.ts'
 import { isObserver, Observers } from './observers.ts'
+import { partOf } from './parts.ts'
 import { Operator } from './operator.ts'
 import { idOf, identityOf, Population } from './population.ts'
 import type { ChangeKind, ChangeSettings, SimSettings } from './settings.ts'
@@ -23,6 +24,10 @@ export interface SimResult {
   operations: number
   /** Reads and syncs on observers. */
   observed: number
+  /** Writes that came from observers by way of a member that does not lead; and what was refused to them, as out of their part, and for an old disk. */
+  relayed: number
+  outside: number
+  stale: number
   committed: number
   unknown: number
   events: number
@@ -48,6 +53,9 @@ export async function runSeed (settings: SimSettings, onLine: ((line: string) =>
     problems,
     operations: run.workload.history.length,
     observed: run.workload.observed.filter(({ kind }) => kind === 'read' || kind === 'sync').length,
+    relayed: run.workload.relayed,
+    outside: run.workload.refused,
+    stale: run.observers.refused,
     committed: writes.filter(write => write.outcome === 'ok').length,
     unknown: writes.filter(write => write.outcome === 'unknown').length,
     events: run.cluster.world.events,
@@ -63,7 +71,7 @@ class Run {
   readonly workload: Workload
   readonly nemesis: Nemesis
   readonly operator: Operator
-  readonly #observers: Observers
+  readonly observers: Observers
   readonly #population: Population
   readonly #settings: SimSettings
   readonly #order = new OneOrder((machine, copied) => this.#hasInitial(machine, copied) ? this.#initial : new Map())
@@ -122,7 +130,7 @@ class Run {
         this.workload.add(machine)
       }
     })
-    this.#observers = new Observers(cluster, settings, { population, nemesis: this.nemesis })
+    this.observers = new Observers(cluster, settings, { population, nemesis: this.nemesis })
     this.#initial = new Map(settings.foundingData ? ['k0', 'k1', 'old'].map(key => [key, `founding.${key}`]) : [])
     for (const machine of machines) this.#watch(machine)
     if (settings.durability === 'disk') this.workload.onAcknowledged = (machine, changes, invoked) => { this.#votes.onAcknowledged(machine, changes, invoked) }
@@ -131,7 +139,7 @@ class Run {
   async play (): Promise<string[]> {
     const { cluster, workload, nemesis } = this
     this.#bringData()
-    this.#observers.start()
+    this.observers.start()
     cluster.start()
     workload.start()
     nemesis.start()
@@ -140,22 +148,22 @@ class Run {
 
     cluster.world.say('the safety phase is over')
     workload.stop()
-    this.#observers.stop()
+    this.observers.stop()
     this.#endOfFaults = cluster.world.stamp()
-    const problem = this.#settings.changes === null ? await this.#recover() : await this.#recoverAll()
+    const problem = (this.#settings.changes === null ? await this.#recover() : await this.#recoverAll()) ?? await this.#behindWalls()
     // Nobody waits for what is done with files in the background.
     await cluster.run(() => this.#judged.every(machine => strangeFiles(machine).length === 0), LIVENESS_MS)
     return [
       ...this.#isLost ? [] : problem === null ? judge(workload.history, workload.observed, this.#judged, this.#initial, this.#order.log) : [problem],
       ...this.#settings.changes === null ? [] : this.#population.members.filter(machine => !this.#judged.includes(machine)).flatMap(strangeWitness),
       ...this.#order.problems, ...this.#votes.problems, ...this.#errors.problems, ...nemesis.problems, ...workload.problems,
-      ...this.#population.problems, ...this.operator.problems
+      ...this.#population.problems, ...this.operator.problems, ...this.observers.problems
     ]
   }
 
   /** The machines that hold the data in the end. */
   get #judged (): readonly SimMachine[] {
-    return this.#settings.changes === null ? this.cluster.machines : [...this.#population.holders, ...this.#observers.machines]
+    return this.#settings.changes === null ? this.cluster.machines : [...this.#population.holders, ...this.observers.machines]
   }
 
   get #founders (): readonly SimMachine[] {
@@ -176,7 +184,7 @@ class Run {
       this.workload.onReplaced(machine)
     }
     machine.onView = (view) => { this.#population.onView(machine, view) }
-    this.#errors.watch(machine, this.#settings.changes !== null)
+    this.#errors.watch(machine, this.#settings.changes !== null || (this.#settings.observers?.images ?? 0) > 0)
   }
 
   /** Data that all founders hold alike do not go through the log; others do, but whoever brings them along has them before. */
@@ -208,7 +216,7 @@ class Run {
 
     if (leftOut.length > 0) {
       const rest = machines.filter(machine => !leftOut.includes(machine))
-      const problem = await this.#progress([...rest, ...this.#observers.thatKnow(rest)])
+      const problem = await this.#progress([...rest, ...this.observers.thatKnow(rest)])
       // The newest view may have been chosen in this very moment, with none of the rest in it.
       if (problem !== null && canGoOn(rest, machines)) return `without ${leftOut.map(({ name }) => name).join(', ')}: ${problem}`
       if (problem === null) await this.#fillLog(rest)
@@ -233,16 +241,26 @@ class Run {
     return await this.#progressOfMembers() ?? await this.#withoutSome(random) ?? await this.#lastChanges(random)
   }
 
+  /** All is well, and the observers get on with a way to one member that does not lead. */
+  async #behindWalls (): Promise<string | null> {
+    const members = this.#settings.changes === null ? this.#founders : this.#population.holders
+    if (this.#isLost || !this.observers.wallIn(members)) return null
+    this.cluster.world.say('observers are behind walls')
+    this.#endOfFaults = this.cluster.world.stamp()
+    const problem = await this.#progressOfAll()
+    return problem === null ? null : `behind walls: ${problem}`
+  }
+
   async #progressOfMembers (): Promise<string | null> {
     const { members } = this.#population
-    const problem = await this.#progress([...members, ...this.#observers.machines])
+    const problem = await this.#progress([...members, ...this.observers.machines])
     // One that was leaving when it was killed may be told only now that it has left.
     const hasLeft = members.some(machine => this.#population.standing(machine) === 'out')
     return problem !== null && hasLeft ? await this.#progressOfAll() : problem
   }
 
   #progressOfAll (): Promise<string | null> {
-    return this.#progress([...this.#population.members, ...this.#observers.machines])
+    return this.#progress([...this.#population.members, ...this.observers.machines])
   }
 
   /** All are members and live: the others go on without one, or without as many as they can be expected to. */
@@ -254,7 +272,7 @@ class Run {
     if (leftOut === 0 || out === undefined || members.some(machine => machine.replicator.stats().lease === 'free')) return null
     const rest = members.filter(machine => machine !== out)
     this.nemesis.leaveOut([out])
-    const problem = await this.#progress([...rest, ...this.#observers.machines])
+    const problem = await this.#progress([...rest, ...this.observers.machines])
     if (problem !== null) return `without ${out.name}: ${problem}`
     await this.#fillLog(population.holders.filter(machine => machine !== out))
     this.cluster.world.say('it comes back')
@@ -303,7 +321,7 @@ class Run {
     const holders = population.holders.slice(0, 1 + (minConsensus ?? 0))
     const survivors = population.members.filter(machine => holders.includes(machine) || (population.newest?.witnesses.includes(idOf(machine.disk)) === true && random.chance(0.5)))
     if (!recover || 2 * survivors.length > population.members.length) return await this.#progressOfAll()
-    this.#observers.takeDown()
+    this.observers.takeDown()
     for (const machine of population.members) if (!survivors.includes(machine)) nemesis.kill(machine)
     for (const machine of this.cluster.machines) if (!survivors.includes(machine)) population.set(machine, 'out')
     let recovered: boolean | null = null
@@ -314,7 +332,7 @@ class Run {
     void operator.recover(survivors).then(done => { recovered = done })
     await cluster.run(() => recovered !== null, this.#limitMs)
     if (recovered !== true) return `the survivors do not recover: ${this.#describe(cluster.machines)}`
-    this.#observers.bringBack(survivors[0] as SimMachine)
+    this.observers.bringBack(survivors[0] as SimMachine)
     return await settles('the survivors do not go on')
   }
 
@@ -352,13 +370,13 @@ class Run {
     const until = cluster.world.now + this.#limitMs
     while (endOf(holders) <= before) {
       if (cluster.world.now > until) return failed('no progress')
-      for (const machine of holders) this.#perform(machine, { kind: 'put', key: `last-${machine.name}`, value: `done-${++this.#puts}` })
+      for (const machine of holders) this.#perform(machine, { kind: 'put', key: `${partOf(machine)}last-${machine.name}`, value: `done-${++this.#puts}` })
       if (!await cluster.run(() => settled() && ready(), this.#limitMs)) return failed('liveness at the end')
     }
     for (const machine of holders.filter(isObserver)) {
       while (!this.#takesWrites(machine)) {
         if (cluster.world.now > until) return failed(`${machine.name} passes no write on`)
-        this.#perform(machine, { kind: 'put', key: `last-${machine.name}`, value: `done-${++this.#puts}` })
+        this.#perform(machine, { kind: 'put', key: `${partOf(machine)}last-${machine.name}`, value: `done-${++this.#puts}` })
         if (!await cluster.run(() => settled() && ready(), this.#limitMs)) return failed('liveness at the end')
       }
     }

@@ -59,6 +59,12 @@ export interface ObserverSettings {
   own: boolean
   /** How much more often than now and then one loses its disk, and begins anew; 0: never. */
   wipes: number
+  /** The same for losing the way to some members, often to the coordinator, for long. */
+  walls: number
+  /** The same for having the disk put back to an old image. */
+  images: number
+  /** How many of them hold one part of the data only. */
+  partial: number
 }
 
 export interface ChangeSettings {
@@ -162,8 +168,14 @@ export function drawSettings (seed: number, mayChange = true): SimSettings {
 /** By chance of its own, too. */
 function drawObservers (random: Random, settings: SimSettings): void {
   if (!random.chance(0.25)) return
-  settings.observers = { count: random.pick([1, 1, 2]), knows: random.pick(['one', 'all']), own: random.chance(0.2), wipes: random.pick([0, 0.3, 1]) }
+  const drawn = { count: random.pick([1, 1, 2]), knows: random.pick(['one', 'all'] as const), own: random.chance(0.2), wipes: random.pick([0, 0.3, 1]) }
+  const walls = random.pick([0, 0, 0.3, 1, 3])
+  const partial = random.chance(0.3) ? random.pick([1, 2]) : 0
+  settings.observers = { ...drawn, walls, partial: Math.min(partial, drawn.count), images: random.pick([0, 0, 0.3, 1]) }
 }
+
+/** Without the faults of their own that came later. */
+export const plainObservers = { walls: 0, images: 0, partial: 0 }
 
 function drawDoubts (random: Random, settings: SimSettings): void {
   if (random.chance(0.4)) settings.repeats = random.pick([0.1, 0.5, 1])
@@ -202,8 +214,8 @@ export function readSettings (text: string): SimSettings {
     repeats: 0,
     asks: 0,
     changes: null,
-    observers: null,
     ...kept,
+    observers: kept.observers == null ? null : { ...plainObservers, ...kept.observers },
     faults: { ...none, ...kept.faults }
   } as SimSettings
 }

@@ -69,7 +69,9 @@ function withFewerObservers (settings: SimSettings): SimSettings[] {
   const smaller: SimSettings[] = [{ ...settings, observers: null }]
   if (observers.count > 1) smaller.push({ ...settings, observers: { ...observers, count: observers.count - 1 } })
   if (observers.own) smaller.push({ ...settings, observers: { ...observers, own: false } })
-  if (observers.wipes > 0) smaller.push({ ...settings, observers: { ...observers, wipes: 0 } })
+  for (const kind of ['wipes', 'walls', 'images', 'partial'] as const) {
+    if (observers[kind] > 0) smaller.push({ ...settings, observers: { ...observers, [kind]: 0 } })
+  }
   return smaller
 }
 

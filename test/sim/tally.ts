@@ -7,6 +7,9 @@ export class Tally {
   violations = 0
   #operations = 0
   #observed = 0
+  #relayed = 0
+  #outside = 0
+  #stale = 0
   #committed = 0
   #unknown = 0
   #events = 0
@@ -20,6 +23,9 @@ export class Tally {
     if (result.problems.length > 0) this.violations++
     this.#operations += result.operations
     this.#observed += result.observed
+    this.#relayed += result.relayed
+    this.#outside += result.outside
+    this.#stale += result.stale
     this.#committed += result.committed
     this.#unknown += result.unknown
     this.#events += result.events
@@ -33,6 +39,7 @@ export class Tally {
     return [
       `${this.seeds} seeds in ${seconds.toFixed(0)} s, ${(this.seeds / seconds).toFixed(1)} seeds/s, ${this.#events} events, ${(this.#virtualMs / 60_000).toFixed(0)} min of virtual time`,
       `${this.#operations} operations: ${this.#committed} writes committed, ${this.#unknown} unknown; ${this.#observed} reads and syncs on observers`,
+      `observers: ${this.#relayed} writes relayed, ${this.#outside} refused as not in their part; ${this.#stale} old disks refused`,
       `faults: ${show(this.#faults)}`,
       `changes: ${show(this.#changes)}`,
       `${this.violations} violations`

@@ -2,7 +2,7 @@ import type { SimMachine } from '../../lib/sim/index.ts'
 import { toBytes, toText } from '../../lib/sim/disk.ts'
 import { RESERVED } from '../../lib/store/keys.ts'
 import {
-  acceptedKey, addressesKey, appliedKey, baseKey, copyKey, decodeApplied, identityKey, intactKey, keyedEnd, keyedStart, logEnd, logFileKey, logStart, originsEnd, originsStart,
+  acceptedKey, addressesKey, appliedKey, baseKey, copyKey, decodeApplied, identityKey, intactKey, keyedEnd, keyedStart, logEnd, logFileKey, logStart, originsEnd, originsStart, partKey,
   sightingsEnd, sightingsStart, viewKey, vowKey
 } from '../../lib/store/layout.ts'
 import { decodeGroup } from '../../lib/wire/group.ts'
@@ -15,6 +15,7 @@ import { checkSerializability } from '../support/check/serializability.ts'
 import { filesOf, logOf } from './log-view.ts'
 import type { Observed } from './observed.ts'
 import { checkObserverReads } from './observer-reads.ts'
+import { partOf } from './parts.ts'
 
 /** The log as it was applied, from the beginning: the record of each group by its first position. */
 type Log = ReadonlyMap<number, Uint8Array>
@@ -27,10 +28,7 @@ export function judge (history: History, observed: readonly Observed[], machines
   const known = entriesOf(log).filter(entry => !entry.changes.every(({ key, value }) => value !== null && initial.get(key) === value))
 
   return [
-    ...problemsOf('replicas', checkReplicas(machines.map(machine => ({
-      name: machine.name,
-      entries: dataOf(machine).map(([key, value]) => [toBytes(key), value] as const)
-    })))),
+    ...['', ...new Set(machines.map(partOf).filter(part => part !== ''))].flatMap(part => differentData([first, ...machines.filter(machine => partOf(machine) === part)], part)),
     ...problemsOf('durability', checkDurability(history, { log: known, state, initial })),
     ...problemsOf('linearizability', checkLinearizability(history, { initial })),
     ...problemsOf('serializability', checkSerializability(history, { log: known, initial })),
@@ -48,6 +46,15 @@ function problemsOf (what: string, verdict: Verdict): string[] {
     case 'undecided': return [`${what}: undecided: ${verdict.message}`]
     case 'violation': return verdict.problems.map(({ rule, message }) => `${what}: ${rule}: ${message}`)
   }
+}
+
+/** Of those that hold this part, or all. */
+function differentData (machines: readonly SimMachine[], part: string): string[] {
+  const replicas = machines.map(machine => ({
+    name: machine.name,
+    entries: dataOf(machine).filter(([key]) => key.startsWith(part) || partOf(machine) !== '').map(([key, value]) => [toBytes(key), value] as const)
+  }))
+  return problemsOf('replicas', checkReplicas(replicas))
 }
 
 function dataOf ({ disk }: SimMachine): Array<[string, Uint8Array]> {
@@ -107,10 +114,11 @@ export function strangeWitness ({ name, disk }: SimMachine): string[] {
 }
 
 /** Nothing is forgotten in the reserved key space: each record is one of those that the specification names. */
-function strangeRecords ({ name, disk }: SimMachine): string[] {
+function strangeRecords (machine: SimMachine): string[] {
+  const { name, disk } = machine
   const problems: string[] = []
   const { inFiles } = logOf(disk)
-  const single = [identityKey, vowKey, viewKey, appliedKey, acceptedKey, inFiles ? logFileKey : baseKey, intactKey, addressesKey].map(toText)
+  const single = [identityKey, vowKey, viewKey, appliedKey, acceptedKey, inFiles ? logFileKey : baseKey, intactKey, addressesKey, ...partOf(machine) === '' ? [] : [partKey]].map(toText)
   let origins = 0
   let keys = 0
   let sightings = 0

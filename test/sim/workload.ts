@@ -1,12 +1,14 @@
+import { codes } from '../../lib/errors.ts'
 import type { SimCluster, SimLevel, SimMachine } from '../../lib/sim/index.ts'
 import { Random } from '../../lib/sim/random.ts'
 import { decodeGroup } from '../../lib/wire/group.ts'
 import type { WriteOptions } from '../../lib/write-options.ts'
 import type { Change, KeyRange, Operation, Read } from '../support/check/history.ts'
-import { logOf } from './log-view.ts'
+import { durableLogOf, logOf } from './log-view.ts'
 import type { Observed } from './observed.ts'
 import { isObserver } from './observers.ts'
 import { appliedOn } from './one-order.ts'
+import { keysOf, partOf, withinPart } from './parts.ts'
 import type { SimSettings } from './settings.ts'
 
 type Request =
@@ -43,6 +45,10 @@ export class Workload {
   readonly history: Operation[] = []
   /** What happened on observers, apart from writes. */
   readonly observed: Observed[] = []
+  /** How many writes were acknowledged on observers that had no session with the coordinator, when they were called and then. */
+  relayed = 0
+  /** How many were refused on observers that could not show them. */
+  refused = 0
   /** What no client should ever be told. */
   readonly problems: string[] = []
   readonly #cluster: SimCluster
@@ -61,7 +67,7 @@ export class Workload {
     this.#settings = settings
     this.#random = new Random(settings.seed ^ 0xc11e)
     this.#doubts = new Random(settings.seed ^ 0xa5c5)
-    this.#keys = Array.from({ length: settings.keys }, (_, i) => `k${i}`)
+    this.#keys = keysOf(settings)
   }
 
   /** Clients stay with their machine; when it is down they wait. */
@@ -115,7 +121,7 @@ export class Workload {
 
   /** The machine has got a new disk. */
   onReplaced (machine: SimMachine): void {
-    if (isObserver(machine)) this.#note({ kind: 'new', observer: machine.name, completed: this.#cluster.world.stamp() })
+    if (isObserver(machine)) this.#note({ kind: 'new', observer: machine.name, completed: this.#cluster.world.stamp(), end: endOn(machine) })
   }
 
   /** One operation, recorded. */
@@ -153,15 +159,19 @@ export class Workload {
       this.#cluster.world.say(`${client} ${request.kind} ${id} begins: ${JSON.stringify(request).slice(0, 100)}`)
       const call = (on: SimMachine): void => {
         calls++
+        const isRelayed = !isRead && isObserver(on) && isCutOff(on)
         send(on.db, on, request, this.#random, key).then(
           (result) => {
             if (!isRead) this.onAcknowledged(on, changesOf(request), invoked)
             if (isObserver(on)) this.#note({ kind: 'written', observer: on.name, completed: this.#cluster.world.stamp(), write: id })
             this.#checkBounds(on)
+            if (!isRead) this.#checkPart(on, request, false)
+            if (isRelayed && isCutOff(on)) this.relayed++
             running.end('ok', result)
           },
           (error: unknown) => {
             const outcome = this.#judge(error, isRead)
+            if ((error as { code?: string }).code === codes.notSupported) this.#checkPart(on, request, true)
             isUnknown ||= outcome === 'unknown'
             const other = on === running.machine && !over && isRepeated && calls < CALLS_MAX && this.#doubts.chance(repeats) ? this.#other() : null
             if (other !== null) {
@@ -209,7 +219,7 @@ export class Workload {
             const reads = kind === 'snapshot'
               ? [of({ kind: 'getMany', keys: request.keys }, many), of({ kind: 'range', range: request.range }, range)]
               : [of(request, result)]
-            this.#note({ kind: 'read', observer, invoked, completed, reads: reads as Read[] })
+            this.#note({ kind: 'read', observer, invoked, completed, reads: reads as Read[], part: partOf(machine) })
           }
           world.say(`${client} ${kind} ${id}: ${outcome}`)
           resolve()
@@ -265,6 +275,14 @@ export class Workload {
     if (pendingWrites > 4096) this.problems.push(`${machine.name} has ${pendingWrites} pending writes`)
   }
 
+  /** Whoever holds a part takes writes of keys that are in it, and refuses all others. */
+  #checkPart (machine: SimMachine, request: Request, isRefused: boolean): void {
+    const keys = request.kind === 'batch' ? request.changes.map(({ key }) => key) : 'key' in request ? [request.key] : []
+    const isInPart = keys.every(key => key.startsWith(partOf(machine)))
+    if (isRefused) this.refused++
+    if (isInPart === isRefused) this.problems.push(`${machine.name} ${isRefused ? 'refuses' : 'takes'} ${request.kind} of ${keys.join(', ')}`)
+  }
+
   #judge (error: unknown, isRead: boolean): 'aborted' | 'unknown' {
     const { outcome, code } = error as { outcome?: 'aborted' | 'unknown', code?: string }
     if (!(error instanceof Error) || typeof code !== 'string') this.problems.push(`an error without a code: ${String(error)} ${(error as Error).stack ?? ''}`)
@@ -281,7 +299,7 @@ export class Workload {
     this.#cluster.world.schedule(this.#random.skewed(0.01, this.#settings.thinkMs), `${client} acts`, () => {
       if (!this.#active || this.#lastId >= this.#settings.operations) return
       if (!this.#canAct(machine)) return this.#think(machine, client)
-      const request = isObserver(machine) ? this.#chooseOnObserver(client) : this.#choose(client, machine)
+      const request = isObserver(machine) ? this.#chooseOnObserver(client, machine) : this.#choose(client, machine)
       void this.perform(machine, client, request)
         .then(() => request.kind === 'sync' && this.#canAct(machine) ? this.perform(machine, client, { kind: 'range', range: this.#range() }) : undefined)
         .then(() => { this.#think(machine, client) })
@@ -317,7 +335,7 @@ export class Workload {
     return { kind: 'range', range: this.#range() }
   }
 
-  #chooseOnObserver (client: string): Request {
+  #chooseOnObserver (client: string, machine: SimMachine): Request {
     const random = this.#random
     const key = random.pick(this.#keys)
     const value = this.#value(`${client}.${this.#lastId + 1}`)
@@ -325,7 +343,7 @@ export class Workload {
     if (dice < 0.2) return { kind: 'put', key, value }
     if (dice < 0.25) return { kind: 'del', key }
     if (dice < 0.33) return { kind: 'batch', changes: this.#sample().map(key => ({ key, value: random.chance(0.2) ? null : value })) }
-    if (dice < 0.36) return { kind: 'clear', range: this.#range(false) }
+    if (dice < 0.36) return { kind: 'clear', range: withinPart(machine, this.#range(false)) }
     if (dice < 0.5) return { kind: 'get', key }
     if (dice < 0.6) return { kind: 'getMany', keys: this.#sample() }
     if (dice < 0.75) return { kind: 'range', range: this.#range() }
@@ -400,6 +418,12 @@ async function readSnapshot (machine: SimMachine, keys: string[], range: KeyRang
   }
 }
 
+/** It has no session with whoever coordinates, as far as it knows. */
+function isCutOff ({ replicator }: SimMachine): boolean {
+  const { coordinator, peers } = replicator.stats()
+  return coordinator !== null && !peers.some(({ id, connected }) => connected && id === coordinator.id)
+}
+
 async function synced (machine: SimMachine): Promise<void> {
   try {
     await machine.replicator.sync()
@@ -410,7 +434,8 @@ async function synced (machine: SimMachine): Promise<void> {
 
 /** Whatever a machine has of the log, it has applied, or will before it answers. */
 function endOn (machine: SimMachine): number {
-  const [last] = logOf(machine.disk).range(0, Infinity).slice(-1)
+  const log = machine.disk.torn ? durableLogOf(machine.disk) : logOf(machine.disk)
+  const [last] = log.range(0, Infinity).slice(-1)
   const group = last === undefined ? null : decodeGroup(last[1])
   return Math.max(appliedOn(machine), group === null ? 0 : group.first + group.entries.length - 1)
 }

@@ -62,7 +62,7 @@ export function coreChaos (seed: number, steps = 1000): { differences: string[],
     haste: random.pick([1, 5, 20]),
     changes
   }
-  const chaos = new Chaos(cluster, random, fate, new Random(seed ^ 0xd0b7), new Random(seed ^ 0x0b5e), weather, memory)
+  const chaos = new Chaos(cluster, random, fate, new Random(seed ^ 0xd0b7), new Random(seed ^ 0x0b5e), new Random(seed ^ 0x3a11), weather, memory)
   chaos.run(steps)
   return { differences: goesOn ? chaos.goOn() : chaos.comeToRest(), cluster }
 }
@@ -84,9 +84,14 @@ class Chaos {
   /** Of observers. */
   readonly #watchers: Random
   readonly #watches: number
+  /** Of members that an observer has no way to. */
+  readonly #builders: Random
+  readonly #walls: number
 
-  constructor (cluster: CoreCluster, random: Random, fate: Random, doubts: Random, watchers: Random, weather: Weather, memory: boolean) {
+  constructor (cluster: CoreCluster, random: Random, fate: Random, doubts: Random, watchers: Random, builders: Random, weather: Weather, memory: boolean) {
     this.#cluster = cluster
+    this.#builders = builders
+    this.#walls = builders.pick([0, 0.01, 0.03])
     this.#watchers = watchers
     this.#watches = watchers.pick([0, 0, 0.005])
     this.#doubts = doubts
@@ -174,6 +179,7 @@ class Chaos {
     if (node.gone && node.core === null) return
     if (this.#fate.chance(this.#weather.changes)) this.#change()
     if (this.#watchers.chance(this.#watches)) this.#watch()
+    if (this.#builders.chance(this.#walls)) this.#build()
     if (this.#doubts.chance(this.#repeats / 10) && node.core !== null && !node.witness) this.#doubt(node)
 
     if (random.chance(0.1)) {
@@ -224,6 +230,27 @@ class Chaos {
     if (observers.length === 2 || cluster.nodes.length >= 9) return
     cluster.join(String.fromCharCode('a'.charCodeAt(0) + cluster.nodes.length), { observer: true })
     this.#separate()
+  }
+
+  /** From now on, an observer has a way to some only, often not to the coordinator; or to all again. */
+  #build (): void {
+    const cluster = this.#cluster
+    const builders = this.#builders
+    const observers = cluster.nodes.filter(({ observer, core }) => observer && core !== null)
+    if (observers.length === 0) return
+    const { name } = builders.pick(observers)
+    for (const pair of [...cluster.apart]) if (pair.startsWith(`${name}>`)) cluster.apart.delete(pair)
+    const others = cluster.nodes.filter(({ observer }) => !observer)
+    if (builders.chance(0.7)) {
+      const kept = builders.pick(others)
+      for (const other of others) {
+        const isBehind = other !== kept && builders.chance(other === cluster.coordinator ? 0.9 : 0.5)
+        if (!isBehind) continue
+        cluster.apart.add(`${name}>${other.name}`)
+        cluster.disconnect(name, other.name)
+      }
+    }
+    for (const other of others) this.#connect(cluster.node(name), other)
   }
 
   #change (): void {
@@ -345,6 +372,7 @@ class Chaos {
 
   #mend (nodes: CoreNode[]): void {
     this.#cluster.frozen.clear()
+    this.#cluster.apart.clear()
     for (const node of nodes) {
       node.stalled = false
       this.#resume(node)

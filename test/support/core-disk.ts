@@ -12,7 +12,7 @@ import { decodeOperations } from '../../lib/wire/operations.ts'
 export type PersistEffect = Effect & { type: 'persist' }
 export type ApplyEffect = Effect & { type: 'apply' }
 
-type DiskState = Pick<CoreDisk, 'start' | 'vow' | 'view' | 'accepted' | 'base' | 'copy' | 'log' | 'applied' | 'rows' | 'keys' | 'seeded' | 'data'>
+export type DiskState = Pick<CoreDisk, 'start' | 'vow' | 'view' | 'accepted' | 'base' | 'copy' | 'log' | 'applied' | 'rows' | 'keys' | 'seeded' | 'data'>
 
 /** What survives a crash; a loss of power takes a suffix of what was not synced. */
 export class CoreDisk {
@@ -66,6 +66,17 @@ export class CoreDisk {
     this.#unsynced = batches.slice(0, kept)
     for (const batch of this.#unsynced) batch()
     return batches.length - this.#unsynced.length
+  }
+
+  /** All that is on it, for `putBack`. */
+  image (): DiskState {
+    return this.#state()
+  }
+
+  putBack (image: DiskState): void {
+    Object.assign(this, image)
+    this.#synced = this.#state()
+    this.#unsynced = []
   }
 
   holds (position: number, epoch: number): boolean {
