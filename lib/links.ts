@@ -177,7 +177,9 @@ export class Links implements NetworkHandler {
   }
 
   send (to: MemberId, message: Message): void {
-    this.#links.get(to)?.outbox.push(message)
+    const isTaken = this.#links.get(to)?.outbox.push(message)
+    // It goes on once it has connected again.
+    if (isTaken === false && message.type === 'relay') this.disconnect(message.node, false)
   }
 
   /** The end of a turn. */
@@ -185,8 +187,8 @@ export class Links implements NetworkHandler {
     for (const { outbox } of this.#links.values()) outbox.flush()
   }
 
-  disconnect (peer: MemberId): void {
-    this.#links.get(peer)?.session.close(codes.protocol)
+  disconnect (peer: MemberId, isFault = true): void {
+    this.#links.get(peer)?.session.close(isFault ? codes.protocol : codes.connectionLost)
   }
 
   /** Before start(), or with `dial`, while running. */

@@ -328,7 +328,7 @@ export class Node implements LinkOwner {
   /** What became of a write: after all that was acknowledged anywhere before is applied here. */
   async outcome (origin: number, number: number): Promise<WriteOutcome> {
     // Skips, too, which touch no key.
-    await this.#waitFor(core => core.end)
+    await (this.isObserver ? this.sync() : this.#waitFor(core => core.end))
     if (this.#failure !== null || this.#stopped) throw this.#failure ?? closedError()
     const outcome = this.#waiters.outcomes.ask(origin, number)
     this.#armTimer()
@@ -421,7 +421,7 @@ export class Node implements LinkOwner {
         break
       case 'disconnect':
         debug('%s disconnects %s, which %s', this.label, effect.peer.slice(0, 8), effect.reason)
-        this.#links.disconnect(effect.peer)
+        this.#links.disconnect(effect.peer, effect.isFault)
         break
       case 'conflict':
         if (this.#conflict === effect.why) break

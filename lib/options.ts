@@ -186,7 +186,7 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
   oneOf('log', log, ['files', 'store'])
   if (typeof name !== 'string' || name.length > fixedLimits.nameChars.value) throw new TypeError(`The option 'name' must be a string of at most ${fixedLimits.nameChars.value} characters`)
   oneOf('role', role, ['member', 'witness', 'observer'])
-  for (const option of role === 'observer' ? ['minConsensus', 'founders', 'replaces'] as const : []) {
+  for (const option of role === 'observer' ? ['minConsensus', 'founders', 'replaces', 'observersMax'] as const : []) {
     if (options[option] !== undefined) throw new TypeError(`The option '${option}' is for members, and an observer is none`)
   }
   oneOf('coordinator', coordinator, ['auto', 'fixed'])

@@ -53,6 +53,6 @@ export class Sightings {
 
 /** How a node fails whose disk is not the newest of its id. */
 export function staleIdentityError (): ReplicatorError {
-  return new ReplicatorError(codes.staleIdentity, 'The database of this node is a copy of that of another, or was restored from an old image: what it had promised ' +
+  return new ReplicatorError(codes.staleIdentity, 'The database of this node is a copy of that of another, is open in two processes or tabs, or was restored from an old image: what it had promised ' +
     'since is lost. It has stopped taking part: delete its database, and let it join as a new node.')
 }

@@ -247,30 +247,36 @@ export class Coordinator {
 
   /**
    * What an observer has sent to a member, which passes it on. Each of the two sessions may lose the end of what went over it, and go on: a
-   * number after one that is missing would be the end of that one, so it is left out, and comes again.
+   * number after one that is missing would be the end of that one, so it is not taken, and comes again.
    */
-  onRelay ({ node, start, message }: Message & { type: 'relay' }): void {
+  onRelay (via: MemberId, { node, start, message }: Message & { type: 'relay' }): void {
     if (message.type === 'open') return this.onOpen(node, start, true)
-    const number = message.type === 'submit' ? message.first : message.number
     const row = this.#table.get(message.origin)
-    if (row?.node === node && (row.start !== start || number > this.#highest(message.origin) + 1)) return
-    if (message.type === 'submit') this.onSubmit(node, message)
-    else this.onWithdraw(node, message.origin, message.number)
+    if (row?.node === node && row.start === start) {
+      const number = message.type === 'submit' ? message.first : message.number
+      if (number > this.#highest(message.origin) + 1) return this.#refuse(node, via, '')
+    } else if (message.type === 'submit') {
+      // Of an earlier start, only a question means anything.
+      return
+    }
+    if (message.type === 'submit') this.onSubmit(node, message, via)
+    else this.onWithdraw(node, message.origin, message.number, via)
   }
 
-  onSubmit (node: MemberId, message: Message & { type: 'submit' }): void {
+  /** `via`: who passes it on, if it is not the node itself. */
+  onSubmit (node: MemberId, message: Message & { type: 'submit' }, via = node): void {
     const row = this.#table.get(message.origin)
     if (row === undefined || row.node !== node) return
 
-    if (this.#incoming.length > this.#limits.incomingMax || this.#incomingBytes > this.#limits.incomingBytesMax) {
-      this.#host.emit({ type: 'disconnect', peer: node, reason: 'submits more than its window' })
-      return
+    // Whoever is not here cannot be told apart by its session, and shall not take the place of those who are.
+    const share = via === node ? 1 : 0.5
+    if (this.#incoming.length > share * this.#limits.incomingMax || this.#incomingBytes > share * this.#limits.incomingBytesMax) {
+      return this.#refuse(node, via, 'submits more than its window')
     }
 
     if (message.first + message.writes.length - 1 > this.#highest(message.origin) + NUMBERS_AHEAD_MAX ||
       message.writes.some(({ body }) => body.length > this.#limits.bodyBytesMax)) {
-      this.#host.emit({ type: 'disconnect', peer: node, reason: 'submits what no origin would' })
-      return
+      return this.#refuse(node, via, 'submits what no origin would')
     }
 
     let number = message.first - 1
@@ -294,16 +300,14 @@ export class Coordinator {
     }
   }
 
-  onWithdraw (node: MemberId, origin: number, number: number): void {
+  onWithdraw (node: MemberId, origin: number, number: number, via = node): void {
     const row = this.#table.get(origin)
     if (row === undefined) return
     const isAbsurd = number > this.#highest(origin) + NUMBERS_AHEAD_MAX
     // Who asks what became of the write of another may have misspelt its id.
     if (row.node !== node && (isAbsurd || !this.#isOver(row))) return
-    if (this.#incoming.length > this.#limits.incomingMax || isAbsurd) {
-      this.#host.emit({ type: 'disconnect', peer: node, reason: 'withdraws what no origin would' })
-      return
-    }
+    const share = via === node ? 1 : 0.5
+    if (this.#incoming.length > share * this.#limits.incomingMax || isAbsurd) return this.#refuse(node, via, 'withdraws what no origin would')
 
     const skip: Entry = { kind: 'skip', origin, number, reason: 'withdrawn' }
     const index = this.#incoming.findIndex(entry => entry.kind === 'write' && entry.origin === origin && entry.number === number)
@@ -330,6 +334,11 @@ export class Coordinator {
         this.#host.send(peer, { type: 'commit', epoch: this.view.epoch, committed: this.#committed })
       }
     }
+  }
+
+  #refuse (node: MemberId, via: MemberId, reason: string): void {
+    if (via === node) this.#host.emit({ type: 'disconnect', peer: node, reason })
+    else this.#host.send(via, { type: 'unrelayed', node })
   }
 
   /** This start of that node is not live, and whatever it submits again goes by the log. */

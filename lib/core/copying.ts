@@ -52,7 +52,7 @@ export class Copying {
     this.#state = { after: new Uint8Array(0), high: base.position }
     const { self, start, submissions } = this.#host
     const { table } = this.#application
-    const id = submissions.id === 0 ? table.find(self, start) ?? 0 : submissions.id
+    const id = table.find(self, start) ?? submissions.id
     submissions.onCopied(id, table.get(id)?.highest ?? null)
     this.#host.persist({ reset: { base, seeded, rows, keys } }, () => { this.#host.onRestored() })
   }

@@ -33,7 +33,7 @@ import { Preference } from './preference.ts'
 import { isInView, isReadable, isWitnessing } from './readiness.ts'
 import type { SourceHost } from './source.ts'
 import { Source } from './source.ts'
-import { relay } from './relaying.ts'
+import { Relaying } from './relaying.ts'
 import type { RelayHost } from './relaying.ts'
 import { Submissions } from './submissions.ts'
 import type { View, Vow } from './view.ts'
@@ -56,6 +56,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   readonly #durability = new Durability(effect => { this.emit(effect) })
   readonly #source: Source
   readonly #readIndexes = new ReadIndexes(this)
+  readonly #relaying = new Relaying(this)
   readonly #catchUp: CatchUp
   readonly copying: Copying
   /** Null unless this node is an observer. */
@@ -369,6 +370,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       case 'up':
         this.agreement.onUp(input.peer, input.start, input.observer)
         this.#coordinator?.onUp(input.peer)
+        this.#relaying.onUp(input.peer)
         break
       case 'down':
         this.#onDown(input.peer)
@@ -376,12 +378,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       case 'message':
         if (this.agreement.isUp(input.from)) this.#onMessage(input.from, input.message)
         break
-      case 'persisted':
-        this.#onPersisted(input.id, input.applied)
-        break
-      case 'applied':
-        this.#onApplied(input.through)
-        break
+      case 'persisted': this.#onPersisted(input.id, input.applied); break
+      case 'applied': this.#onApplied(input.through); break
       case 'restored': this.copying.onRestored(); break
       case 'chunk': {
         const { type, to, ...chunk } = input
@@ -438,10 +436,10 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     const epoch = epochOf(message)
     const coordinator = this.#coordinator?.view.epoch === epoch ? this.#coordinator : null
     const participant = this.#participant?.view.epoch === epoch && this.#participant.view.coordinator === from ? this.#participant : null
-    if (isObserver && coordinator === null) relay(this, from, message)
+    if (isObserver && coordinator === null) this.#relaying.onMessage(from, message)
 
     switch (message.type) {
-      case 'status': if (!isObserver) this.agreement.onStatus(from, message); break
+      case 'status': if (isObserver) this.#source.onStatus(from, message.caughtUp); else this.agreement.onStatus(from, message); break
       case 'propose': this.agreement.acceptor.onPropose(from, message); break
       case 'refuse': this.agreement.onRefuse(from, message.epoch); break
       case 'promise': this.agreement.onPromise(from, message); break
@@ -473,7 +471,8 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       case 'digest': this.#catchUp.onDigest(from, message); break
       case 'readIndex': this.#readIndexes.onAsk(from, message.number); break
       case 'index': this.#observing?.onIndex(from, message); break
-      case 'relay': coordinator?.onRelay(message); break
+      case 'relay': coordinator?.onRelay(from, message); break
+      case 'unrelayed': this.#relaying.onUnrelayed(from, message.node); break
       default: assert(message satisfies never, 'every message is known')
     }
   }
@@ -501,6 +500,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
     }
     this.#source.onDown(peer)
     this.#readIndexes.onDown(peer)
+    this.#relaying.onDown(peer)
     if (this.known?.members.includes(peer) === false) this.#heartbeats.forget(peer)
     this.#catchUp.onDown(peer)
     this.agreement.onDown(peer)

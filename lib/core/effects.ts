@@ -70,8 +70,8 @@ export type Effect =
   | { readonly type: 'digest', readonly position: number }
   /** The data differ from those of other members at the same position: the node stops. */
   | { readonly type: 'diverged', readonly position: number, readonly peer: MemberId }
-  /** The peer broke the protocol, or cannot be served: end its session. */
-  | { readonly type: 'disconnect', readonly peer: MemberId, readonly reason: string }
+  /** The peer broke the protocol, or cannot be served: end its session. `isFault`: false if it is not the peer's. */
+  | { readonly type: 'disconnect', readonly peer: MemberId, readonly reason: string, readonly isFault?: false }
   /** What this node asked for, to join or to have a member removed, is not possible; or it may not take part. */
   | { readonly type: 'denied', readonly id: MemberId, readonly why: Denial }
   /** The cluster goes on without this node, for good. */

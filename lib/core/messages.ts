@@ -201,6 +201,8 @@ export type Message =
   | { readonly type: 'index', readonly number: number, readonly position: number }
   /** From a member to the coordinator: what an observer has sent that reaches only the member, with the start of its session there. */
   | { readonly type: 'relay', readonly node: MemberId, readonly start: number, readonly message: RelayedMessage }
+  /** Back: something of this observer's was not taken. */
+  | { readonly type: 'unrelayed', readonly node: MemberId }
 
 /** What may be relayed. */
 export type RelayedMessage = Extract<Message, { readonly type: 'open' | 'submit' | 'withdraw' }>
@@ -212,7 +214,7 @@ export function epochOf (message: Message): number | null {
 }
 
 /** What only members may say. From anybody else it is late, or early, and means nothing. */
-export const membersOnly: ReadonlySet<Message['type']> = new Set(['follow', 'ack', 'open', 'submit', 'withdraw', 'relay'])
+export const membersOnly: ReadonlySet<Message['type']> = new Set(['follow', 'ack', 'open', 'submit', 'withdraw', 'relay', 'unrelayed'])
 /** All that observers may say: they take no part in what is agreed on. */
 export const observersMay: ReadonlySet<Message['type']> = new Set(['status', 'open', 'submit', 'withdraw', 'fetch', 'copy', 'verify', 'readIndex'])
 

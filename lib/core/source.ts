@@ -28,7 +28,6 @@ export interface SourceHost extends Host {
   readonly complete: boolean
   /** The data hold nothing that did not come by the log, or was there from the beginning on all members. */
   readonly settledData: boolean
-  isObserver (peer: MemberId): boolean
 }
 
 /** What a peer has asked for, and waits for the end of an apply. One request for each peer: it has no more under way. */
@@ -44,6 +43,8 @@ export class Source {
   readonly #waiting = new Map<MemberId, Request>()
   /** Observers that have all that was committed then, since when. */
   readonly #parked = new Map<MemberId, { readonly request: Message & { type: 'fetch' }, readonly committed: number, readonly since: number }>()
+  /** Observers that say that they have caught up: others go on to something else when a fetch brings nothing. */
+  readonly #following = new Set<MemberId>()
   /** The requests whose chunks are being read, one for each peer; false once its session is lost. */
   readonly #reading = new Map<MemberId, { readonly applied: number, isWanted: boolean }>()
   #digesting: { readonly peers: Set<MemberId>, readonly position: number } | null = null
@@ -56,16 +57,22 @@ export class Source {
     this.#fetching.delete(peer)
     this.#waiting.delete(peer)
     this.#parked.delete(peer)
+    this.#following.delete(peer)
     this.#digesting?.peers.delete(peer)
     const reading = this.#reading.get(peer)
     if (reading !== undefined) reading.isWanted = false
+  }
+
+  onStatus (observer: MemberId, caughtUp: boolean): void {
+    if (caughtUp) this.#following.add(observer)
+    else this.#following.delete(observer)
   }
 
   onFetch (peer: MemberId, request: Message & { type: 'fetch' }, mayPark = true): void {
     const { tail, base, committed, complete, now } = this.#host
     if (!complete || this.#fetching.has(peer)) return
     const common = tail.common(request.outline)
-    if (mayPark && common >= committed && this.#host.isObserver(peer)) {
+    if (mayPark && common >= committed && this.#following.has(peer)) {
       this.#parked.set(peer, { request, committed, since: now })
     } else if (common < base.position) {
       this.#host.send(peer, { type: 'fetched', common, committed, truncated: true, groups: [] })

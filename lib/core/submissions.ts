@@ -115,6 +115,8 @@ export class Submissions {
   onApplied (position: number, entry: Entry): void {
     if (entry.kind === 'open') {
       if (entry.node === this.#host.self && entry.start === this.#host.start) {
+        // The id before has left the table, and nobody has said so yet.
+        if (this.#id !== 0) this.onForgotten()
         this.#id = position
         this.#pump()
       }
@@ -122,6 +124,8 @@ export class Submissions {
     }
     if (entry.origin !== this.#id) return
 
+    // Somebody may have asked for one that was not given yet.
+    this.#lastNumber = Math.max(this.#lastNumber, entry.number)
     for (const [number, submission] of this.#undecided) {
       if (number > entry.number) break
       // A higher number of ours came first: the log never takes this one any more.
@@ -143,6 +147,11 @@ export class Submissions {
 
   /** This node's log was replaced by a copy. Of our numbers, `highest` is the last at its beginning; null if our id is not in the table. */
   onCopied (id: number, highest: number | null): void {
+    // What was under way under an id that has left the table may be in the part of the log that is not seen.
+    if (this.#id !== 0 && this.#id !== id) {
+      for (const submission of this.#undecided.values()) this.#settle(submission, { outcome: 'unknown', why: 'copied', transaction: this.#name(submission) })
+      this.#lastNumber = 0
+    }
     // The entry that gave us the id may be among those that are not seen.
     this.#id = id
     this.#lastNumber = Math.max(this.#lastNumber, highest ?? 0)

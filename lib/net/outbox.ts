@@ -10,11 +10,15 @@ const FRAME_BYTES = 256 * 1024
 
 /** A peer that makes us answer and does not read the answers is disconnected at so many. */
 const URGENT_MAX = fixedLimits.unreadMessages.value
+/** What is passed on for observers waits up to so much. */
+const RELAYED_BYTES_MAX = fixedLimits.relayedBytes.value
+/** Of a message that is passed on, beside the writes in it. */
+const RELAY_BYTES = 100
 
 /** Only the newest of these says anything: it takes the place of one that still waits. Who catches up waits for one answer at a time. */
 const newest: ReadonlySet<WireMessage['type']> = new Set(['status', 'refuse', 'addresses', 'heartbeat', 'grant', 'fetched', 'chunk', 'snapshot', 'verifying', 'digest'])
 /** These carry data. */
-const bulky: ReadonlySet<WireMessage['type']> = new Set(['prepare', 'submit', 'withdraw', 'fetched', 'chunk'])
+const bulky: ReadonlySet<WireMessage['type']> = new Set(['prepare', 'submit', 'withdraw', 'fetched', 'chunk', 'relay'])
 
 /**
  * What is to be sent to one peer. All messages of a turn share a frame. Those that carry data go behind all others:
@@ -24,17 +28,28 @@ export class Outbox {
   readonly #session: Session
   #urgent: WireMessage[] = []
   #bulk: WireMessage[] = []
+  #relayedBytes = 0
   #paused = false
 
   constructor (session: Session) {
     this.#session = session
   }
 
-  push (message: WireMessage): void {
+  /** Returns false for a message that is not taken. */
+  push (message: WireMessage): boolean {
     const isBulky = bulky.has(message.type)
-    if (newest.has(message.type)) this.#forget(message.type)
-    else if (!isBulky && this.#urgent.length >= URGENT_MAX) return this.#session.close(codes.queueFull)
+    if (message.type === 'relay') {
+      const bytes = relayBytes(message)
+      if (this.#relayedBytes + bytes > RELAYED_BYTES_MAX) return false
+      this.#relayedBytes += bytes
+    } else if (newest.has(message.type)) {
+      this.#forget(message.type)
+    } else if (!isBulky && this.#urgent.length >= URGENT_MAX) {
+      this.#session.close(codes.queueFull)
+      return false
+    }
     ;(isBulky ? this.#bulk : this.#urgent).push(message)
+    return true
   }
 
   /** The transport takes more. */
@@ -61,7 +76,16 @@ export class Outbox {
 
   #fill (writer: ByteWriter, messages: WireMessage[]): void {
     let used = 0
-    while (used < messages.length && used < MESSAGES_MAX / 2 && writer.length < FRAME_BYTES) writeMessage(writer, messages[used++] as WireMessage)
+    while (used < messages.length && used < MESSAGES_MAX / 2 && writer.length < FRAME_BYTES) {
+      const message = messages[used++] as WireMessage
+      if (message.type === 'relay') this.#relayedBytes -= relayBytes(message)
+      writeMessage(writer, message)
+    }
     messages.splice(0, used)
   }
+}
+
+function relayBytes ({ message }: WireMessage & { type: 'relay' }): number {
+  if (message.type !== 'submit') return RELAY_BYTES
+  return message.writes.reduce((bytes, { body }) => bytes + body.length, RELAY_BYTES)
 }

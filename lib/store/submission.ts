@@ -67,7 +67,7 @@ export class Submission {
   /** Throws if a write of that many bytes is too large. */
   assertSize (size: number): void {
     const { writeBytesMax } = this.limits
-    if (size > writeBytesMax) throw tooLarge(`A write of ${size} bytes or more exceeds the limit of ${writeBytesMax}: split the batch, or raise writeBytesMax`)
+    if (size > writeBytesMax) throw tooLarge(`A write of ${size} bytes or more exceeds the limit of ${writeBytesMax}: split the batch, or raise writeBytesMax (an observer writes at most 1 MiB)`)
   }
 
   #key (data: Data): Uint8Array {
@@ -87,7 +87,7 @@ export class Submission {
   #value (data: Data): Uint8Array {
     const value = toBytes(data)
     const { valueBytesMax } = this.limits
-    if (value.length > valueBytesMax) throw tooLarge(`A value of ${value.length} bytes exceeds the limit of ${valueBytesMax}: raise valueBytesMax`)
+    if (value.length > valueBytesMax) throw tooLarge(`A value of ${value.length} bytes exceeds the limit of ${valueBytesMax}: raise valueBytesMax (an observer writes at most 1 MiB)`)
     return value
   }
 }

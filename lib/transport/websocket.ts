@@ -26,10 +26,11 @@ const OPEN = 1
 
 /**
  * For the option `transport`: dials over WebSockets. The other side is `webSocketStream()`.
- * Throws a `TypeError` if no class is given and there is no global one.
+ * Throws a `TypeError` if no class is given and there is no global one, and for a `url` that is no function.
  */
 export function webSocketTransport (options: WebSocketTransportOptions = {}): Transport {
   const { url = defaultUrl, WebSocket = globalThis.WebSocket as WebSocketTransportOptions['WebSocket'] } = options
+  if (typeof url !== 'function') throw new TypeError("The option 'url' must be a function of port and host that returns a URL")
   if (WebSocket === undefined) throw new TypeError("There is no global WebSocket here: the option 'WebSocket' must be a class, for example that of ws")
   return (port, host) => webSocketStream(new WebSocket(url(port, host)))
 }

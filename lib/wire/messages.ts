@@ -58,7 +58,8 @@ const types = {
   // Observers.
   readIndex: 0x61,
   index: 0x62,
-  relay: 0x63
+  relay: 0x63,
+  unrelayed: 0x64
 } as const satisfies Record<WireMessage['type'], number>
 
 /** Appends one message to a frame. See `spec/wire.md`, "Messages". */
@@ -214,6 +215,9 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
       writer.varint(message.start)
       writeMessage(writer, message.message)
       break
+    case 'unrelayed':
+      writeId(writer, message.node)
+      break
     default:
       message satisfies never
   }
@@ -320,6 +324,8 @@ function readMessage (reader: ByteReader): WireMessage {
       return { type: 'index', number: reader.varint(), position: reader.varint() }
     case types.relay:
       return { type: 'relay', node: readId(reader), start: reader.varint(), message: readWriting(reader, reader.u8()) }
+    case types.unrelayed:
+      return { type: 'unrelayed', node: readId(reader) }
     default:
       return reader.fail('unknown message type')
   }

@@ -404,7 +404,8 @@ export class Generator {
       addresses: () => ({ type: 'addresses', addresses: this.list(() => this.address()) }),
       readIndex: () => ({ type: 'readIndex', number: this.position() }),
       index: () => ({ type: 'index', number: this.position(), position: this.position() }),
-      relay: () => ({ type: 'relay', node: this.id(), start: this.start(), message: this.random.pick([this.messages.open, this.messages.submit, this.messages.withdraw])() })
+      relay: () => ({ type: 'relay', node: this.id(), start: this.start(), message: this.random.pick([this.messages.open, this.messages.submit, this.messages.withdraw])() }),
+      unrelayed: () => ({ type: 'unrelayed', node: this.id() })
     }
   }
 }

@@ -112,11 +112,13 @@ export class CoreCluster {
   /** What was applied at each position, by whoever was first. */
   readonly order = new Map<number, string>()
   /** What the run has gone through. */
-  readonly counts = { views: 0, admissions: 0, exclusions: 0, copies: 0, truncations: 0, cuts: 0, losses: 0, leases: 0, remnants: 0, joins: 0, leaves: 0, moves: 0, syncs: 0 }
+  readonly counts = { views: 0, admissions: 0, exclusions: 0, copies: 0, truncations: 0, cuts: 0, losses: 0, leases: 0, remnants: 0, joins: 0, leaves: 0, moves: 0, syncs: 0, relays: 0 }
   /** Directions "a>b" in which nothing arrives, although there is a session. */
   readonly frozen = new Set<string>()
   /** Pairs "a>b" between which there is no way: they never have a session. */
   readonly apart = new Set<string>()
+  /** Pairs that connect again when time passes. */
+  #again: Array<[string, string]> = []
   readonly #options: ClusterOptions
   readonly #founders: readonly CoreNode[]
   /** Messages under way, by direction "a>b"; a direction exists while there is a session. */
@@ -329,6 +331,7 @@ export class CoreCluster {
 
   tick (milliseconds: number): void {
     this.#now += milliseconds
+    for (const [a, b] of this.#again.splice(0)) this.connect(a, b)
     for (const node of this.nodes) if (node.core !== null && !node.paused) this.#input(node, { type: 'tick' })
   }
 
@@ -575,7 +578,10 @@ export class CoreCluster {
           break
         case 'conflict': node.conflicts.push(effect.why); break
         case 'send': this.#lines.get(`${node.name}>${this.#nameOf(effect.to)}`)?.push(effect.message); break
-        case 'disconnect': this.disconnect(node.name, this.#nameOf(effect.peer)); break
+        case 'disconnect':
+          this.disconnect(node.name, this.#nameOf(effect.peer))
+          if (effect.isFault === false) this.#again.push([node.name, this.#nameOf(effect.peer)])
+          break
         case 'settle': {
           const record = this.writes[effect.ticket - 1]
           if (record !== undefined && record.settlement === null) record.settlement = effect.settlement
@@ -596,6 +602,8 @@ export class CoreCluster {
   #onAcknowledged (node: CoreNode, value: string): void {
     const position = this.#positions.get(value) ?? 0
     this.#visible = Math.max(this.#visible, position)
+    // Without a session with the coordinator, it came there through another.
+    if (node.observer && this.coordinator !== null && !this.#lines.has(`${node.name}>${this.coordinator.name}`)) this.counts.relays++
     if (node.observer && (node.core as Core).applied < position) throw new Error(`${value} is acknowledged on ${node.name}, which does not see it`)
     const holders = this.nodes.filter(({ disk, observer }) => !observer && disk.holds(position, this.#epochs.get(position) ?? 0)).map(({ name }) => name)
     // What was on enough disks may have been lost since.

@@ -78,31 +78,36 @@ tape('a member whose leases have passed tells no observer how far to go', { time
   t.equal(cluster.node('o').core?.synced, 1)
 })
 
-tape('whoever dies at whatever step of a write on an observer, its outcome is true', { timeout }, async (t) => {
-  let cases = 0
-  for (let at = 0; ; at++) {
-    let isOver = false
-    for (const victim of 'abo') {
-      const cluster = observed()
-      cluster.settle()
+/** A write on an observer, and at each step of it each victim dies in turn. Returns how often, or what went wrong. */
+function dieAtEachStep (victims: string, create: () => CoreCluster): number | string {
+  let deaths = 0
+  for (let at = 0, isOver = false; !isOver; at++) {
+    for (const victim of victims) {
+      const cluster = create()
       const write = cluster.write('o', 'y', 'under way')
       let left = at
       cluster.run(() => left-- === 0)
       isOver = left >= 0
       cluster.crash(victim, at % 2)
       // The others go on, and so does the observer.
-      if (victim !== 'o') {
-        cluster.pass(4000)
-        if (write.settlement?.outcome !== 'committed') return t.fail(`${victim} dies at step ${at}: ${JSON.stringify(write.settlement)}\n${cluster.transcript.join('\n')}`)
-      }
+      if (victim !== 'o') cluster.pass(4000)
+      const isSettled = victim === 'o' || write.settlement?.outcome === 'committed'
       cluster.start(victim)
-      const problems = cluster.settle()
-      cases++
-      if (problems.length > 0) return t.fail(`${victim} dies at step ${at}: ${problems.join('; ')}\n${cluster.transcript.join('\n')}`)
+      const problems = isSettled ? cluster.settle() : [JSON.stringify(write.settlement)]
+      if (problems.length > 0) return `${victim} dies at step ${at}: ${problems.join('; ')}\n${cluster.transcript.join('\n')}`
+      deaths++
     }
-    if (isOver) break
   }
-  t.ok(cases > 60, `${cases} deaths`)
+  return deaths
+}
+
+tape('whoever dies at whatever step of a write on an observer, its outcome is true', { timeout }, async (t) => {
+  const deaths = dieAtEachStep('abo', () => {
+    const cluster = observed()
+    cluster.settle()
+    return cluster
+  })
+  t.ok(Number(deaths) > 60, `deaths: ${deaths}`)
 })
 
 /** An observer with no way to the coordinator. */
@@ -153,28 +158,35 @@ tape('what is lost between a member and the coordinator is submitted again, and 
 })
 
 tape('whoever dies at whatever step of a write that is passed on, its outcome is true', { timeout }, async (t) => {
-  let cases = 0
-  for (let at = 0; ; at++) {
-    let isOver = false
-    for (const victim of 'abco') {
-      const cluster = relayed()
-      const write = cluster.write('o', 'y', 'under way')
-      let left = at
-      cluster.run(() => left-- === 0)
-      isOver = left >= 0
-      cluster.crash(victim, at % 2)
-      if (victim !== 'o') {
-        cluster.pass(4000)
-        if (write.settlement?.outcome !== 'committed') return t.fail(`${victim} dies at step ${at}: ${JSON.stringify(write.settlement)}\n${cluster.transcript.join('\n')}`)
-      }
-      cluster.start(victim)
-      const problems = cluster.settle()
-      cases++
-      if (problems.length > 0) return t.fail(`${victim} dies at step ${at}: ${problems.join('; ')}\n${cluster.transcript.join('\n')}`)
-    }
-    if (isOver) break
+  const deaths = dieAtEachStep('abco', relayed)
+  t.ok(Number(deaths) > 80, `deaths: ${deaths}`)
+})
+
+tape('an observer that was restarted learns through another member what became of its write', { timeout }, async (t) => {
+  const cluster = relayed()
+  cluster.write('o', 'y', 'first')
+  cluster.settle()
+  const { id } = cluster.node('o').core?.submissions ?? { id: 0 }
+  cluster.crash('o')
+  cluster.start('o')
+  t.deepEqual(cluster.settle(), [])
+  cluster.ask('o', `${id}:2`)
+  cluster.pass(200)
+  t.equal(cluster.node('o').core?.table.fate(id, 2), 'aborted')
+})
+
+tape('a question about a number that an observer has not given yet does not stop its writes', { timeout }, async (t) => {
+  const cluster = relayed()
+  cluster.write('o', 'y', 'first')
+  cluster.settle()
+  cluster.ask('c', `${cluster.node('o').core?.submissions.id}:5`)
+  cluster.pass(500)
+  for (const value of ['second', 'third']) {
+    const write = cluster.write('o', 'y', value)
+    cluster.pass(500)
+    t.equal(write.settlement?.outcome, 'committed')
   }
-  t.ok(cases > 80, `${cases} deaths`)
+  t.deepEqual(cluster.settle(), [])
 })
 
 tape('without any member, an observer reads what it has, also after a restart, and takes no write for done', { timeout }, async (t) => {
@@ -194,6 +206,57 @@ tape('without any member, an observer reads what it has, also after a restart, a
   t.equal(cluster.node('o').disk.data.get('x'), 'before')
   cluster.startAll()
   t.deepEqual(cluster.settle(), [])
+})
+
+tape('an observer on an old image of its disk, whom nobody remembers, notices before it writes', { timeout }, async (t) => {
+  for (const isLate of [false, true]) {
+    // The log of the members reaches back to the image, or they have nothing but a copy for it.
+    for (const copies of [false, true]) {
+      const cluster = ready('abc', { minConsensus: 1, ...copies ? { logBytesMax: 500 } : {} })
+      cluster.join('o', { observer: true })
+      t.deepEqual(cluster.settle(), [])
+      const node = cluster.node('o')
+      const image = node.disk.image()
+      cluster.crash('o')
+      cluster.start('o')
+      const first = cluster.write('o', 'y', 'first')
+      cluster.settle()
+      cluster.crash('o')
+      for (let i = 0; i < (copies ? 20 : 0); i++) {
+        cluster.write('a', 'x', `more ${i}`.padEnd(200))
+        cluster.pass(100)
+      }
+      node.disk.putBack(image)
+      const before = cluster.transcript.length
+      cluster.start('o')
+      t.equal(node.disk.start, 2, 'the same start again')
+      if (isLate) cluster.pass(500)
+      const second = cluster.write('o', 'y', 'second', 1000)
+      cluster.pass(2000)
+      t.deepEqual([first, second].map(({ settlement }) => settlement?.outcome), ['committed', 'aborted'])
+      t.ok(node.denied.length > 0 && node.denied.every(why => why === 'stale'), node.denied.join())
+      t.equal(cluster.node('a').disk.data.get('y'), 'first')
+      t.equal(cluster.transcript.slice(before).some(line => line.includes('snapshot')), copies, copies ? 'it began a copy' : 'it got the log')
+    }
+  }
+})
+
+tape('an observer on an old image of its disk that had written nothing since goes on', { timeout }, async (t) => {
+  const cluster = observed()
+  cluster.write('o', 'y', 'first')
+  cluster.settle()
+  const image = cluster.node('o').disk.image()
+  for (let i = 0; i < 3; i++) {
+    cluster.crash('o')
+    cluster.start('o')
+    cluster.settle()
+  }
+  cluster.crash('o')
+  cluster.node('o').disk.putBack(image)
+  cluster.start('o')
+  const after = cluster.write('o', 'y', 'after')
+  t.deepEqual(cluster.settle(), [])
+  t.equal(after.settlement?.outcome, 'committed')
 })
 
 tape('an observer that has data of its own is refused, or loses them', { timeout }, async (t) => {

@@ -228,8 +228,9 @@ tape('a write is withdrawn for others only if its origin is gone', { timeout }, 
 tape('what is passed on for an observer is taken in order, and of the start that it has', { timeout }, async (t) => {
   const host = new FakeHost()
   const coordinator = host.lead()
-  const relay = (start: number, message: RelayedMessage): void => { coordinator.onRelay({ type: 'relay', node: 'o', start, message }) }
+  const relay = (start: number, message: RelayedMessage): void => { coordinator.onRelay('b', { type: 'relay', node: 'o', start, message }) }
   const submit = (first: number): RelayedMessage => ({ type: 'submit', epoch: 2, origin: 1, first, writes: [{ body: bytes('w'), operations: [], kind: 'write' }] })
+  const refused = (): unknown[] => host.sent.splice(0).filter(([, { type }]) => type === 'unrelayed').map(([to, message]) => [to, (message as { node: string }).node])
   const logged = (): unknown[] => {
     coordinator.flush(false)
     const groups: Group[] = []
@@ -240,15 +241,21 @@ tape('what is passed on for an observer is taken in order, and of the start that
   relay(2, { type: 'open', epoch: 2, start: 2 })
   relay(1, { type: 'open', epoch: 2, start: 1 })
   t.same(logged(), ['open o 2 true'], 'an open of an earlier start came late')
+  relay(1, submit(1))
+  t.same(refused(), [], 'a start that is over: nobody waits for it')
   relay(2, submit(2))
   relay(2, { type: 'withdraw', epoch: 2, origin: 1, number: 3 })
-  relay(1, submit(1))
-  t.same(logged().slice(1), [], 'a number is missing; a start is over')
+  t.same(refused(), [['b', 'o'], ['b', 'o']], 'a number is missing')
+  t.same(logged().slice(1), [])
   relay(2, submit(1))
   relay(2, submit(2))
   relay(2, { type: 'withdraw', epoch: 2, origin: 1, number: 3 })
   relay(2, submit(1))
   t.same(logged().slice(1), ['write 1', 'write 2', 'skip 3'])
+  relay(3, { type: 'withdraw', epoch: 2, origin: 1, number: 6 })
+  t.same(logged().slice(4), ['skip 6'], 'a later start asks what became of it')
+  for (let number = 7; number < 15; number++) relay(2, submit(number))
+  t.equal(refused().length, 2, 'members go before')
   t.same(host.effects, [])
 })
 

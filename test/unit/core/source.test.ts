@@ -24,7 +24,6 @@ class FakeHost {
   complete = true
   settledData = true
   now = 0
-  readonly observers = new Set<string>()
   sent: Array<readonly [string, Message]> = []
   effects: Effect[] = []
 
@@ -39,7 +38,6 @@ class FakeHost {
   send (to: string, message: Message): void { this.sent.push([to, message]) }
   emit (effect: Effect): void { this.effects.push(effect) }
   persist (): void { throw new Error('nothing is persisted') }
-  isObserver (peer: string): boolean { return this.observers.has(peer) }
 
   /** What was sent since, in short. */
   take (): string[] {
@@ -205,4 +203,23 @@ tape('one digest is made at a time, for all who ask at one position', { timeout 
   t.deepEqual(host.take(), ['c: digest 55 of 5'])
   source.onRequest('d', { type: 'verify', applied: 6 })
   t.deepEqual(host.effects, [{ type: 'digest', position: 6 }])
+})
+
+tape('a fetch waits for more to be committed only if its observer has nothing else to do', { timeout }, async (t) => {
+  const { host, source } = setUp({ committed: 3, applied: 3 })
+  source.onFetch('o', fetch(0, [1, 3]))
+  t.same(host.take(), ['o:  after 3, committed 3'], 'it copies, or compares')
+  source.onStatus('o', true)
+  source.onFetch('o', fetch(0, [1, 3]))
+  t.same(host.take(), [])
+  host.now = 1000
+  source.serve()
+  t.same(host.take(), ['o:  after 3, committed 3'], 'not for ever')
+  source.onFetch('o', fetch(0, [1, 3]))
+  host.committed = 5
+  source.serve()
+  t.same(host.take(), ['o: 4 after 3, committed 5'])
+  source.onStatus('o', false)
+  source.onFetch('o', fetch(0, [1, 3], [2, 5]))
+  t.same(host.take(), ['o:  after 5, committed 5'])
 })

@@ -183,3 +183,23 @@ tape('a copy of another log takes the place of this one', { timeout: 30_000 }, a
   fresh.connect('a', 1)
   t.same([fresh.id, messages], [9, ['submit']], 'the id is taken from the table')
 })
+
+tape('an id that takes the place of one that has left the table begins anew', { timeout: 30_000 }, async (t) => {
+  let { origin, sent, settled } = submitted()
+  origin.onApplied(20, { kind: 'open', node: 'b', start: 1 })
+  t.same([sent(), settled()], [['open', 'submit 20:1+3'], []], 'nothing under the old one enters the log any more')
+
+  ;({ origin, sent, settled } = submitted())
+  origin.onCopied(20, 0)
+  t.same(settled(), ['1 unknown', '2 unknown', '3 unknown'], 'what entered it under the old one is not seen')
+  origin.add(4, { body: bytes('4'), operations: [], kind: 'write' }, false, 1000)
+  t.same([origin.id, sent()], [20, ['submit 20:1+1']])
+})
+
+tape('a number that was asked for before it was given is passed over', { timeout: 30_000 }, async (t) => {
+  const { origin, sent, settled } = submitted()
+  origin.onApplied(8, { kind: 'skip', origin: 7, number: 6, reason: 'withdrawn' })
+  t.same(settled(), ['1 aborted', '2 aborted', '3 aborted'])
+  origin.add(4, { body: bytes('4'), operations: [], kind: 'write' }, false, 1000)
+  t.same(sent(), ['submit 7:7+1'])
+})

@@ -95,9 +95,9 @@ test('a process ends by itself, whatever it was in the middle of when it closed'
       await replicator.listen({ host, port })
       return { db, replicator, port, synced }
     }
-    const trio = async (isReady = true) => {
+    const trio = async (isReady = true, options = {}) => {
       const ports = await freePorts(3)
-      const nodes = await Promise.all(ports.map((port) => make(port, ports.filter((other) => other !== port))))
+      const nodes = await Promise.all(ports.map((port) => make(port, ports.filter((other) => other !== port), options)))
       if (isReady) await Promise.all(nodes.map(({ replicator }) => replicator.ready()))
       return nodes
     }
@@ -115,7 +115,7 @@ test('a process ends by itself, whatever it was in the middle of when it closed'
     nodes = await trio()
     await end('writing', nodes, nodes.flatMap((node) => Array.from({ length: 50 }, () => node.db.put('a', '1'))))
 
-    nodes = await trio()
+    nodes = await trio(true, { writeTimeoutMs: 30_000 })
     await nodes[0].db.batch(Array.from({ length: 2000 }, (_, i) => ({ type: 'put', key: 'key' + i, value: 'x'.repeat(1000) })))
     const [port] = await freePorts(1)
     const joining = await make(port, [nodes[0].port])

@@ -60,7 +60,8 @@ class FakeSession implements Session {
     return true
   }
 
-  close (): void {}
+  readonly closed: string[] = []
+  close (code: string): void { this.closed.push(code) }
 }
 
 function setUp (options: ReplicatorOptions = {}, resolver: Partial<Resolver> = {}) {
@@ -288,4 +289,24 @@ test('links: a name that leads nowhere is an error event', { timeout }, async (t
   links.start(noMemory)
   while (events.length === 0) await new Promise<void>(resolve => { setImmediate(resolve) })
   t.deepEqual(events, ['error LEVEL_CONNECTION_LOST'])
+})
+
+test('links: an observer for which too much is passed on is disconnected, and nobody else', { timeout }, async (t) => {
+  const { network, links } = setUp()
+  const [coordinator, observed] = ['c'.repeat(32), 'd'.repeat(32)] as const
+  links.start({ sightings: new Map(), addresses: [] })
+  const [member, observer] = [network.connect(peer(coordinator)), network.connect(peer(observed, { observer: true }))] as [FakeSession, FakeSession]
+  const body = new Uint8Array(fixedLimits.relayedBytes.value / 4)
+  const relay = (): void => { links.send(coordinator, { type: 'relay', node: observed, start: 1, message: { type: 'submit', epoch: 1, origin: 1, first: 1, writes: [{ body, operations: [], kind: 'write' }] } }) }
+  for (let i = 0; i < 3; i++) relay()
+  t.same(observer.closed, [])
+  relay()
+  t.same(observer.closed, ['LEVEL_CONNECTION_LOST'], 'it will come back, and has done nothing wrong')
+  links.send(coordinator, { type: 'withdraw', epoch: 1, origin: 2, number: 1 })
+  const before = member.frames.length
+  links.flush()
+  t.ok(member.frames.length > before)
+  for (let i = 0; i < 3; i++) relay()
+  t.equal(observer.closed.length, 1, 'what is sent does not count')
+  t.same(member.closed, [])
 })

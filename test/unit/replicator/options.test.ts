@@ -33,6 +33,7 @@ const wrong: Array<[string, unknown, RegExp]> = [
   ['a host that is too long', { host: 'h'.repeat(256), port: 3000 }, /^TypeError: .*'host'/],
   ['a host that is no string', { host: 1, port: 3000 }, /^TypeError: .*'host'/],
   ['port 0', { port: 0 }, /^TypeError: .*'port'/],
+  ['observers of an observer', { role: 'observer', observersMax: 1 }, /^TypeError: .*'observersMax'/],
   ['a port that is too large', { port: 65_536 }, /^TypeError: .*'port'/],
   ['a port that is a string', { port: '3000' }, /^TypeError: .*'port'/],
   ['a port that is no integer', { port: 3000.5 }, /^TypeError: .*'port'/],

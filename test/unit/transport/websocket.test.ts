@@ -45,6 +45,7 @@ test('webSocketTransport: the address, and the URL that is made of it', timeout,
   webSocketTransport({ WebSocket: Recording })(3000, '::1')
   webSocketTransport({ WebSocket: Recording, url: (port, host) => `wss://${host}/${port}` })(3000, 'db1')
   t.deepEqual(urls, ['ws://db1:3000', 'ws://[::1]:3000', 'wss://db1/3000'])
+  t.throws(() => webSocketTransport({ WebSocket: Recording, url: 'ws://db1' as unknown as () => string }), /TypeError: .*'url'/)
 })
 
 test('webSocketTransport: the global class', timeout, async (t) => {

@@ -200,7 +200,8 @@ const arbitraries: Arbitraries = {
   }),
   readIndex: fc.record({ type: fc.constant('readIndex'), number: integer }),
   index: fc.record({ type: fc.constant('index'), number: integer, position: integer }),
-  relay: fc.record({ type: fc.constant('relay'), node: id, start: integer, message: fc.oneof(open, submit, withdraw) })
+  relay: fc.record({ type: fc.constant('relay'), node: id, start: integer, message: fc.oneof(open, submit, withdraw) }),
+  unrelayed: fc.record({ type: fc.constant('unrelayed'), node: id })
 }
 
 const all = Object.values(arbitraries) as Array<fc.Arbitrary<WireMessage>>
