@@ -128,7 +128,7 @@ export const observerMutants: readonly Mutant[] = [
       replace: "if (to === '') this.#end(node, '')"
     }],
     focus: farAway,
-    from: 30
+    from: 50
   },
   {
     name: 'a write is passed on in the name of the member that does it',
