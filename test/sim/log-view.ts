@@ -50,7 +50,8 @@ export function isIdle (disk: SimDisk, key: string): boolean {
 
 /** Those that were written to the files of a log since the last call with the same `seen`; or again, where a file was written anew. */
 export function newRecords (disk: SimDisk, seen: WeakMap<object, number>): LogRecord[] {
-  const id = disk.get(file)
+  // A power cut may have torn the record that says where the log is.
+  const id = disk.torn ? disk.durable(file) : disk.get(file)
   if (id === undefined) return []
   return segmentsOf(disk.files.names, 'memory', decodeLogFile(id)).flatMap((content) => {
     const { records } = content
