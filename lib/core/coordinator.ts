@@ -250,11 +250,13 @@ export class Coordinator {
    * number after one that is missing would be the end of that one, so it is not taken, and comes again.
    */
   onRelay (via: MemberId, { node, start, message }: Message & { type: 'relay' }): void {
+    // A member has a session of its own, or is not there.
+    if (this.view.members.includes(node)) return
     if (message.type === 'open') return this.onOpen(node, start, true)
     const row = this.#table.get(message.origin)
     if (row?.node === node && row.start === start) {
       const number = message.type === 'submit' ? message.first : message.number
-      if (number > this.#highest(message.origin) + 1) return this.#refuse(node, via, '')
+      if (number > this.#highest(message.origin) + 1) return this.#refuse(node, via, 'leaves out a number')
     } else if (message.type === 'submit') {
       // Of an earlier start, only a question means anything.
       return
@@ -268,12 +270,7 @@ export class Coordinator {
     const row = this.#table.get(message.origin)
     if (row === undefined || row.node !== node) return
 
-    // Whoever is not here cannot be told apart by its session, and shall not take the place of those who are.
-    const share = via === node ? 1 : 0.5
-    if (this.#incoming.length > share * this.#limits.incomingMax || this.#incomingBytes > share * this.#limits.incomingBytesMax) {
-      return this.#refuse(node, via, 'submits more than its window')
-    }
-
+    if (this.#isFull(via !== node)) return this.#refuse(node, via, 'submits more than its window')
     if (message.first + message.writes.length - 1 > this.#highest(message.origin) + NUMBERS_AHEAD_MAX ||
       message.writes.some(({ body }) => body.length > this.#limits.bodyBytesMax)) {
       return this.#refuse(node, via, 'submits what no origin would')
@@ -306,8 +303,7 @@ export class Coordinator {
     const isAbsurd = number > this.#highest(origin) + NUMBERS_AHEAD_MAX
     // Who asks what became of the write of another may have misspelt its id.
     if (row.node !== node && (isAbsurd || !this.#isOver(row))) return
-    const share = via === node ? 1 : 0.5
-    if (this.#incoming.length > share * this.#limits.incomingMax || isAbsurd) return this.#refuse(node, via, 'withdraws what no origin would')
+    if (this.#isFull(via !== node) || isAbsurd) return this.#refuse(node, via, 'withdraws what no origin would')
 
     const skip: Entry = { kind: 'skip', origin, number, reason: 'withdrawn' }
     const index = this.#incoming.findIndex(entry => entry.kind === 'write' && entry.origin === origin && entry.number === number)
@@ -334,6 +330,12 @@ export class Coordinator {
         this.#host.send(peer, { type: 'commit', epoch: this.view.epoch, committed: this.#committed })
       }
     }
+  }
+
+  /** What is relayed shall not take the place of those who are connected: this node cannot end the session of an observer that is greedy. */
+  #isFull (isRelayed: boolean): boolean {
+    const share = isRelayed ? 0.5 : 1
+    return this.#incoming.length > share * this.#limits.incomingMax || this.#incomingBytes > share * this.#limits.incomingBytesMax
   }
 
   #refuse (node: MemberId, via: MemberId, reason: string): void {

@@ -116,7 +116,7 @@ export const observerMutants: readonly Mutant[] = [
     name: 'relayed numbers are taken out of order, and those that are passed over count as committed',
     slow: true,
     file: 'lib/core/coordinator.ts',
-    find: "if (number > this.#highest(message.origin) + 1) return this.#refuse(node, via, '')",
+    find: "if (number > this.#highest(message.origin) + 1) return this.#refuse(node, via, 'leaves out a number')",
     replace: '',
     with: [{
       file: 'lib/core/submissions.ts',

@@ -189,6 +189,51 @@ tape('a question about a number that an observer has not given yet does not stop
   t.deepEqual(cluster.settle(), [])
 })
 
+tape('what is relayed in one view and arrives in the next counts once, and in order', { timeout }, async (t) => {
+  const cluster = relayed()
+  cluster.write('o', 'y', 'first')
+  cluster.settle()
+  cluster.disconnect('o', 'c')
+  cluster.frozen.add('b>a')
+  const writes = ['1', '2', '3'].map(value => cluster.write('o', 'y', value))
+  cluster.run()
+  // c is excluded by the same coordinator, with the promise of b, which goes another way.
+  const epoch = cluster.node('a').core?.known?.epoch ?? 0
+  cluster.crash('c')
+  cluster.pass(100)
+  cluster.frozen.clear()
+  cluster.pass(100)
+  t.ok(writes.every(({ settlement }) => settlement === null), 'with c live and dead, nothing commits')
+  writes.push(cluster.write('o', 'y', '4'))
+  cluster.pass(3000)
+  t.ok((cluster.node('a').core?.known?.epoch ?? 0) > epoch)
+  t.deepEqual(writes.map(({ settlement }) => settlement?.outcome), Array(4).fill('committed'))
+  t.equal(cluster.node('a').disk.data.get('y'), '4')
+  cluster.start('c')
+  t.deepEqual(cluster.settle(), [])
+})
+
+tape('an observer that would take the place of members submits again when there is room', { timeout }, async (t) => {
+  const cluster = relayed(12_000)
+  cluster.disconnect('o', 'c')
+  cluster.write('o', 'y', 'first')
+  cluster.settleAmong('abc')
+  cluster.pass(500)
+  // The coordinator takes nothing into the log without c.
+  cluster.disconnect('a', 'c')
+  const writes = Array.from({ length: 6000 }, (_, i) => cluster.write('o', 'y', String(i)))
+  const line = cluster.transcript.length
+  const own = cluster.write('b', 'z', 'own')
+  cluster.run()
+  const ended = cluster.transcript.slice(line).filter(entry => entry.endsWith(' disconnect'))
+  t.deepEqual([...new Set(ended)], ['b and o disconnect'], 'it loses its session, and members keep theirs')
+  cluster.connect('a', 'c')
+  t.deepEqual(cluster.settle(), [])
+  t.equal(own.settlement?.outcome, 'committed')
+  t.ok(writes.every(({ settlement }) => settlement?.outcome === 'committed'))
+  t.equal(cluster.node('a').disk.data.get('y'), '5999')
+})
+
 tape('without any member, an observer reads what it has, also after a restart, and takes no write for done', { timeout }, async (t) => {
   const cluster = observed()
   cluster.settle()

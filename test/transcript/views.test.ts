@@ -325,3 +325,24 @@ tape('nobody waits for the lease of a node that was stopped in order', { timeout
     t.equal(write.settlement?.outcome, 'committed', `the ${which}`)
   }
 })
+
+tape('a participant is told of a commit later than another, and the coordinator dies before that', { timeout }, async (t) => {
+  const cluster = ready('abc', { minConsensus: 1 })
+  cluster.write('a', 'x', 'before')
+  cluster.settle()
+  const write = cluster.write('b', 'x', 'after')
+  // The store of the coordinator does not get on: b, whose write it is, is told at once, c with the rest.
+  const isHeld = ({ label }: Step): boolean => label.startsWith('a applies')
+  cluster.run(isHeld, steps => steps.find(step => !isHeld(step)) ?? steps[0] as Step)
+  t.equal(write.settlement?.outcome, 'committed', 'it is acknowledged')
+  const [b, c] = [cluster.node('b'), cluster.node('c')]
+  t.same([b.disk.data.get('x'), c.disk.data.get('x')], ['after', 'before'])
+  t.ok(c.core !== null && c.core.positionOf([new TextEncoder().encode('x')]) > c.core.applied, 'a read waits there')
+  cluster.crash('a')
+  cluster.crash('b')
+  cluster.start('b')
+  t.same(cluster.settleAmong('bc'), [])
+  t.equal(c.disk.data.get('x'), 'after')
+  cluster.start('a')
+  t.same(cluster.settle(), [])
+})

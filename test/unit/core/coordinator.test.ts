@@ -256,6 +256,8 @@ tape('what is passed on for an observer is taken in order, and of the start that
   t.same(logged().slice(4), ['skip 6'], 'a later start asks what became of it')
   for (let number = 7; number < 15; number++) relay(2, submit(number))
   t.equal(refused().length, 2, 'members go before')
+  coordinator.onRelay('b', { type: 'relay', node: 'c', start: 1, message: { type: 'open', epoch: 2, start: 1 } })
+  t.equal(logged().filter(entry => String(entry).startsWith('open')).length, 1, 'nothing is relayed for a member')
   t.same(host.effects, [])
 })
 
