@@ -93,6 +93,10 @@ export class Agreement {
   #refusals = 0
   /** How many views in a row have changed nothing. */
   #idle = 0
+  /** Nobody proposes another before that, unless it is sure to change something. */
+  #idleUntil = 0
+  /** Since when the coordinator of a view that nobody is excluded from lacks a session with a live member; null if it does not. */
+  #strandedSince: number | null = null
   /** Members that were excluded: when they may be live again, and how long they had to wait. */
   readonly #probation = new Map<MemberId, { until: number, ms: number }>()
   /** Why no view is proposed, for people. */
@@ -213,8 +217,8 @@ export class Agreement {
     if (this.#proposal !== null && this.#proposal.epoch <= view.epoch) this.#proposal = null
     if ((this.#accepted?.epoch ?? 0) <= view.epoch) this.#accepted = null
     this.#idle = before !== null && sameRoles(before, view) ? this.#idle + 1 : 0
-    // A change that changed nothing is not tried again at once.
-    if (this.#idle > 0) this.#notBefore = this.#host.now + this.#backOff(this.#idle)
+    this.#idleUntil = this.#idle > 0 ? this.#host.now + this.#backOff(this.#idle) : 0
+    this.#strandedSince = null
     for (const { id } of before?.live ?? []) {
       if (isLive(view, id)) continue
       const { now } = this.#host
@@ -353,7 +357,7 @@ export class Agreement {
     // Whoever is missing gets its time to come back.
     const missing = known.live.some(({ id }) => !reachable.includes(id) && !isGone(id))
     const all = known.members.every(id => reachable.includes(id) || forced.includes(id))
-    if (missing || (known.leaseFree ? !all : !this.#isQuorum(known, reachable))) {
+    if (missing || (known.leaseFree ? !all || !isQuorum(reachable, known, true) : !this.#isQuorum(known, reachable))) {
       this.waitingFor = 'waiting for members to connect'
       this.#proposal = null
       return
@@ -396,9 +400,10 @@ export class Agreement {
 
   /** How the members are to change now; null if not. */
   #change (known: View, promised: number): Change | null {
-    // What a view is being left for, it is left for.
+    // What a view is being left for, it is left for; unless somebody is back who was believed to be down, and may be reading.
     const proposal = this.#proposal
-    if (proposal?.epoch === promised && proposal.change?.of === known.epoch) return proposal.change
+    const isBack = proposal?.view === null && proposal.change?.forced.some(id => this.#peers.isUp(id)) === true
+    if (proposal?.epoch === promised && proposal.change?.of === known.epoch && !isBack) return proposal.change
     // Nobody can be excluded from a view that may have been chosen, and nobody knows; but a person can say who is gone for good.
     const without = this.#accepted?.leaseFree === true ? this.#membership.without(this.#accepted) : null
     if (without !== null) return without
@@ -433,9 +438,19 @@ export class Agreement {
       return leads && this.#wantsChange(known)
     }
     if (this.#peers.isUp(known.coordinator) && !this.#peers.isUp(known.coordinator, known.coordinatorStart)) return true
-    // Where nobody can be excluded, it is waited for; unless a person says that it will not come.
-    if (known.leaseFree) return this.#change(known, promised)?.forced.includes(known.coordinator) === true
+    // Where nobody can be excluded, it is waited for; unless a person says that it will not come, or it does not get on.
+    if (known.leaseFree) return this.#change(known, promised)?.forced.includes(known.coordinator) === true || this.#isStranded(known)
     return this.#peers.isGone(known.coordinator, now) || this.#host.accused
+  }
+
+  /** Whether the coordinator has lacked a session with a live member for so long that another one would be excluded for it, and this node reaches all. */
+  #isStranded ({ coordinator, live, members }: View): boolean {
+    const { self, now } = this.#host
+    const isStranded = members.every(id => this.#isReachable(id)) &&
+      live.some(({ id }) => id !== coordinator && !this.#peers.areConnected(coordinator, id, self))
+    if (!isStranded) this.#strandedSince = null
+    else this.#strandedSince ??= now
+    return this.#strandedSince !== null && now - this.#strandedSince >= this.#failureTimeoutMs && now >= this.#idleUntil
   }
 
   /** Whether the coordinator of a view that is led would rather have another. */
@@ -446,7 +461,8 @@ export class Agreement {
     const data = holders(known)
     const strict = known.witnesses.length === 0 &&
       data.every(id => (id === self ? this.#host.testimony.minConsensus : this.#peers.status(id)?.minConsensus ?? 0) >= data.length - 1)
-    const wantsMove = preferred !== null && preferred !== self && this.#host.settled && isLive(known, preferred) && live.every(({ id }) => this.#isReachable(id))
+    const wantsMove = preferred !== null && preferred !== self && this.#host.settled && isLive(known, preferred) &&
+      live.every(({ id }) => this.#isReachable(id) && (id === preferred || this.#peers.areConnected(id, preferred, self)))
     if (leaseFree) {
       return (!strict || wantsMove || this.#host.lost.length > 0) && members.every(id => this.#isReachable(id))
     }
@@ -475,11 +491,13 @@ export class Agreement {
     const { now, self, vow, leads } = this.#host
     if (now < this.#notBefore) return false
     // Whoever leads knows best what is needed; unless another was faster.
-    if (leads && promised === known.epoch) return true
+    if (leads && promised === known.epoch) return now >= this.#idleUntil || known.live.some(({ id }) => id !== self && this.#peers.isGone(id, now))
     if (this.#patience?.epoch !== promised) this.#patience = { epoch: promised, from: now }
     const attempts = promised - known.epoch
     const turns = reachable.indexOf(self) + (attempts > 0 && !(vow.epoch === promised && vow.to === self) ? 1 : 0)
-    return turns === 0 || now >= this.#patience.from + turns * this.#backOff(attempts)
+    // Others who reach other members may count as many turns.
+    const own = known.members.indexOf(self) / known.members.length
+    return turns === 0 || now >= this.#patience.from + (turns + own) * this.#backOff(attempts)
   }
 
   #backOff (attempts: number): number {

@@ -156,6 +156,7 @@ export class Membership {
   /** Who joins; adds those whose places they take to the removals. */
   #additions (known: View, removals: Map<MemberId, boolean>, isReachable: (id: MemberId) => boolean): Array<Change['add'][number]> {
     const add: Array<Change['add'][number]> = []
+    const replacedHere = new Set<MemberId>()
     // Nobody has to reach those that go at the same time.
     const replacedNow = [...this.#peers.statuses].flatMap(([, { joining }]) => joining === null ? [] : [memberOf(known, joining.replaces)])
     const leaving = [...removals.keys(), ...replacedNow.filter(id => id !== '' && !this.#peers.isUp(id))]
@@ -169,7 +170,9 @@ export class Membership {
       }
       if (!joining.witness && !(caughtUp && known.live.every(member => member.id === this.#host.self || leaving.includes(member.id) || connected.includes(member.id)))) continue
       if (replaced !== null) {
-        if (this.#isUp(replaced) || !this.#mayGo(known, replaced, isReachable)) continue
+        // Of two that take the place of one, the second finds nobody in it.
+        if (this.#isUp(replaced) || replacedHere.has(replaced) || !this.#mayGo(known, replaced, isReachable)) continue
+        replacedHere.add(replaced)
         removals.set(replaced, true)
       }
       add.push({ id, name: joining.name, witness: joining.witness })
@@ -201,7 +204,8 @@ export class Membership {
   }
 }
 
-/** By its id or its name; empty if there is none. */
+/** By its id, else by its name; empty if there is none. */
 function memberOf (view: View, name: string): MemberId | '' {
-  return name === '' ? '' : view.members.find(member => member === name || nameOf(view, member) === name) ?? ''
+  if (name === '' || view.members.includes(name)) return name
+  return view.members.find(member => nameOf(view, member) === name) ?? ''
 }

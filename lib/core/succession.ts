@@ -89,14 +89,18 @@ export function succeed (candidacy: Candidacy): Succession {
   const survivors = eligible.filter(id => previous !== null && isSurvivor(promise(candidacy, id), since(previous, id)))
   let coordinator: MemberId | undefined
   if (survivors.length > 0) {
-    // Any of them will do. The one that keeps most members, then the longest log; if all are equal, nothing moves.
+    // Any of them will do. The one that keeps most members, and reaches most of them; then the longest log; if all are equal, nothing moves.
+    const reach = (coordinator: MemberId): number => liveUnder(coordinator).filter(id => id === coordinator || candidacy.areConnected(id, coordinator)).length
     coordinator = best(survivors, (a, b) => liveUnder(a).length - liveUnder(b).length ||
+      reach(a) - reach(b) ||
       Number(a === preferred) - Number(b === preferred) ||
       compareNames(promise(candidacy, a).end, promise(candidacy, b).end) ||
       Number(a === previous?.coordinator) - Number(b === previous?.coordinator))
   } else if (mayTakeAny(candidacy, previous)) {
-    // The first view; or none is sure to hold everything, but whatever any member has kept is here.
-    coordinator = best(eligible, (a, b) => promise(candidacy, a).installed - promise(candidacy, b).installed ||
+    // The first view; or none is sure to hold everything, but whatever any member has kept is here: all that one knows to be committed, at least.
+    const ahead = best(eligible, (a, b) => promise(candidacy, a).committed - promise(candidacy, b).committed)
+    const sure = eligible.filter(id => id === ahead || (ahead !== undefined && holdsAll(promise(candidacy, id), promise(candidacy, ahead))))
+    coordinator = best(sure, (a, b) => promise(candidacy, a).installed - promise(candidacy, b).installed ||
       compareNames(promise(candidacy, a).end, promise(candidacy, b).end))
   }
   if (coordinator === undefined) return none('waiting for a member that is sure to hold everything')
@@ -118,6 +122,11 @@ export function succeed (candidacy: Candidacy): Succession {
 /** True if a member that makes this promise holds everything that was committed before. `from`: see `LiveMember.since`. */
 export function isSurvivor ({ installed, intact, complete }: Pick<PromiseMessage, 'installed' | 'intact' | 'complete'>, from: number | null): boolean {
   return from !== null && intact && complete && installed >= from
+}
+
+/** The log of one holds what the other knows to be committed: both have been in the same epoch, or it has got that by a view that is as new. */
+function holdsAll ({ end, installed }: PromiseMessage, other: PromiseMessage): boolean {
+  return end.position >= other.committed && (end.epoch === other.end.epoch || installed >= other.known)
 }
 
 /** Nobody is sure to hold everything, and whatever anybody has kept is here; or a person says that there is no more. */

@@ -457,3 +457,88 @@ tape('the coordination goes to where the writes come from, and stays where they 
   t.equal(cluster.counts.views, views, 'no more views')
   t.deepEqual(cluster.settle(), [])
 })
+
+for (const minConsensus of [null, 1]) {
+  tape(`of two that replace the same member at once, one gets in; minConsensus: ${String(minConsensus)}`, { timeout }, async (t) => {
+    const cluster = founded('abc', minConsensus)
+    const victim = cluster.nodes.find(node => node !== cluster.coordinator) as CoreNode
+    cluster.join('d', { replaces: victim.name })
+    cluster.join('e', { replaces: victim.name })
+    // Both have their copies by then.
+    cluster.pass(500)
+    cluster.crash(victim.name)
+    victim.gone = true
+    cluster.pass(8000)
+    const [first] = present(cluster)
+    t.equal(membersOf(cluster, first?.name ?? '').length, 3)
+    t.deepEqual([...new Set(cluster.nodes.flatMap(({ denied }) => denied))], ['unknown'])
+  })
+}
+
+tape('free of leases: who is believed to be dead, and is back before anybody has accepted that, is waited for', { timeout }, async (t) => {
+  const cluster = founded('abc', null)
+  t.equal(cluster.coordinator?.name, 'a')
+  cluster.crash('c')
+  cluster.pass(2000)
+  // The promise of a itself is on its way to a slow disk.
+  cluster.node('a').stalled = true
+  cluster.remove('a', 'c', true)
+  cluster.run()
+  cluster.start('c')
+  cluster.run()
+  t.ok(cluster.node('a').core?.connected.includes(cluster.node('c').id))
+  cluster.node('a').stalled = false
+  cluster.frozen.add('c>a')
+  cluster.pass(1000)
+  t.equal(membersOf(cluster, 'a'), 'abc', 'c may read: it has not promised')
+  cluster.frozen.clear()
+  t.deepEqual(cluster.settle(undefined, 'ab'.split('').map(name => cluster.node(name))), [])
+  t.equal(membersOf(cluster, 'a'), 'ab', 'it is removed as one that lives')
+})
+
+tape('free of leases: where the rest is no majority, nothing comes of a removal, or a replacement, and reads go on', { timeout }, async (t) => {
+  for (const change of ['remove', 'replace']) {
+    const cluster = founded('ab', null)
+    cluster.crash('b')
+    cluster.pass(2000)
+    if (change === 'remove') cluster.remove('a', 'b', true)
+    else cluster.join('c', { replaces: 'b' })
+    cluster.pass(10_000)
+    t.ok(cluster.node('a').core?.isCurrent, change)
+    t.equal(cluster.node('a').core?.agreement.waitingFor, 'waiting for members to connect')
+    cluster.crash('a')
+    cluster.start('a')
+    cluster.pass(1000)
+    t.ok(cluster.node('a').core?.isCurrent, 'also after a restart')
+  }
+})
+
+for (const minConsensus of [0, 1]) {
+  tape(`the last resort: who was catching up has more than who was live later; minConsensus: ${minConsensus}`, { timeout }, async (t) => {
+    const cluster = founded('abcde', minConsensus)
+    cluster.crash('a')
+    cluster.pass(4000)
+    cluster.write('c', 'y', 'with b')
+    cluster.pass(500)
+    cluster.crash('b')
+    cluster.pass(4000)
+    for (let i = 0; i < 5; i++) cluster.write('c', `k${i}`, `without b ${i}`)
+    cluster.pass(500)
+    // It reaches all but one, so it gets what there is, and is not admitted.
+    cluster.apart.add('a>e')
+    cluster.start('a')
+    cluster.pass(3000)
+    t.equal(cluster.node('a').disk.data.get('k4'), 'without b 4')
+    for (const name of 'cde') {
+      cluster.crash(name)
+      cluster.node(name).gone = true
+    }
+    cluster.start('b')
+    cluster.pass(3000)
+    for (const name of 'ab') cluster.recover(name, 'ab')
+    cluster.apart.clear()
+    cluster.pass(5000)
+    t.deepEqual(cluster.settle().concat(writesOfAll(cluster)), [])
+    t.equal(cluster.node('b').disk.data.get('k4'), 'without b 4', 'nothing is lost that a survivor has')
+  })
+}

@@ -346,3 +346,29 @@ tape('a participant is told of a commit later than another, and the coordinator 
   cluster.start('a')
   t.same(cluster.settle(), [])
 })
+
+tape('without syncs, both live members lose power, and the one that was catching up has more', { timeout }, async (t) => {
+  const cluster = ready('abc', { minConsensus: 1, memory: true })
+  cluster.write('a', 'x', 'before')
+  cluster.pass(500)
+  cluster.crash('c')
+  cluster.pass(4000)
+  for (let i = 0; i < 5; i++) {
+    cluster.write('a', `k${i}`, `without c ${i}`)
+    cluster.pass(100)
+  }
+  // It reaches one of them: it gets what there is, and is not admitted.
+  cluster.apart.add('a>c')
+  cluster.start('c')
+  cluster.pass(1000)
+  t.equal(cluster.node('c').disk.data.get('k4'), 'without c 4')
+  for (const name of 'ab') cluster.crash(name, 0, 0)
+  t.notEqual(cluster.node('a').disk.data.get('k4'), 'without c 4', 'they have lost it')
+  cluster.apart.clear()
+  for (const name of 'ab') cluster.start(name)
+  t.deepEqual(cluster.settle(), [])
+  const write = cluster.write('a', 'x', 'after')
+  t.deepEqual(cluster.settle(), [])
+  t.equal(write.settlement?.outcome, 'committed')
+  for (const { disk } of cluster.nodes) t.equal(disk.data.get('k4'), 'without c 4')
+})
