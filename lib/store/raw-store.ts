@@ -22,6 +22,16 @@ const highWaterMarkBytes = 256 * 1024
 /** Behind all keys, also those of a database in which this one is a sublevel. */
 const BEYOND = new Uint8Array(64).fill(0xff)
 
+/** What all that write to one storage have to know of one another. */
+interface Batches {
+  readonly underWay: Set<Promise<void>>
+  /** Of the first batch that failed since the storage was opened. */
+  failure: { readonly error: unknown } | null
+}
+
+/** By root: several sublevels of one can be replicated. */
+const batchesOf = new WeakMap<PrivateLevel, Batches>()
+
 export interface RawRangeOptions {
   reverse?: boolean
   limit?: number
@@ -38,6 +48,7 @@ export class RawStore implements Store {
   readonly #raw: RawApi
   readonly #prefix: Uint8Array
   readonly #native: NativeFormat
+  readonly #batches: Batches
   readonly #formats: { keyEncoding: 'buffer' | 'view', valueEncoding: 'buffer' | 'view' }
   readonly snapshots: boolean
   readonly flushes: boolean
@@ -49,15 +60,23 @@ export class RawStore implements Store {
     this.#raw = raw
     this.#prefix = prefix
     this.#native = native
+    this.#batches = batchesOf.get(root) ?? { underWay: new Set(), failure: null }
+    batchesOf.set(root, this.#batches)
     this.snapshots = (root as unknown as AbstractLevel<unknown>).supports.implicitSnapshots
     this.flushes = (root as unknown as AbstractLevel<unknown>).supports.additionalMethods['compactRange'] === true
     this.#formats = Object.freeze({ keyEncoding: native.format, valueEncoding: native.format })
   }
 
+  /**
+   * LevelDB goes on after a batch that failed, but it may not find what it writes then when it is opened again, synced or not. So
+   * nothing is written after one until the root is closed, and none that was under way at the same time is believed: which of
+   * them came first in the log file of the store, nobody can tell. They all reject with the first error.
+   */
   async batch (operations: readonly Operation[], options: { sync: boolean }): Promise<void> {
     this.assertUsable()
     // Some stores cannot take an empty batch; none syncs for one.
     if (operations.length === 0) return
+    this.#assertSound()
 
     const { format, keep } = this.#native
     const length = operations.length
@@ -71,7 +90,18 @@ export class RawStore implements Store {
         : { type: 'del', key, keyEncoding: format } as PrivateOperation
     }
 
-    await this.#raw._batch(batch, { sync: options.sync })
+    const { underWay } = this.#batches
+    const write = this.#raw._batch(batch, { sync: options.sync })
+    underWay.add(write)
+    try {
+      await write
+    } catch (error) {
+      throw this.#fail(error)
+    } finally {
+      underWay.delete(write)
+    }
+    if (underWay.size > 0) await Promise.allSettled(underWay)
+    this.#assertSound()
   }
 
   /**
@@ -151,6 +181,22 @@ export class RawStore implements Store {
 
   assertUsable (): void {
     if (!this.usable) throw new ReplicatorError(codes.closed, 'The database is not open')
+  }
+
+  #assertSound (): void {
+    const { failure } = this.#batches
+    if (failure !== null) throw failure.error
+  }
+
+  /** Returns the error of the first batch that failed. */
+  #fail (error: unknown): unknown {
+    const batches = this.#batches
+    if (batches.failure === null) {
+      batches.failure = { error }
+      // Not when a sublevel is: that leaves the storage open.
+      this.#root.once('closed', () => { batches.failure = null })
+    }
+    return batches.failure.error
   }
 
   #iterator (range: ByteRange, options: RawRangeOptions, values: boolean): PrivateIterator {

@@ -23,6 +23,29 @@ const joining = changingWith({}, { joinSeveral: 4, leave: 4 }, {
   log: 'files', logMoves: 0, operations: 200, thinkMs: 50, syncMs: 100, failureTimeoutMs: 600, faults: { powerCut: 4 }
 })
 
+/** Observers that lose their disks, or part of what they write, and note whom they meet while they get a copy. */
+const failingCopies: Focus = {
+  ...failing,
+  minConsensus: [0, 0, 0],
+  leftOut: 0,
+  brief: false,
+  driftMax: 0,
+  ambush: 0,
+  clientsPerNode: 1,
+  operations: 40,
+  keys: 30,
+  valueBytesMax: 5000,
+  thinkMs: 1000,
+  writeTimeoutMs: 10_000,
+  failureTimeoutMs: 250,
+  delayMaxMs: 2,
+  bandwidth: 100_000,
+  logBytesMax: 2 ** 28,
+  queueMax: 100_000,
+  faults: { failedWrite: 10, isolate: 4, kill: 1 },
+  observers: { count: 3, knows: 'all', own: false, wipes: 6, walls: 0, images: 0, partial: 0 }
+}
+
 /** Bugs in a log that is in files. */
 export const logMutants: readonly Mutant[] = [
   {
@@ -77,6 +100,15 @@ export const logMutants: readonly Mutant[] = [
     find: "error => { this.#fail(storeError('A note on other nodes could not be written to the store', error)) }",
     replace: '() => {}',
     focus: { ...failing, log: 'store' }
+  },
+  {
+    name: 'a write to the store is believed after another that failed',
+    slow: true,
+    file: 'lib/store/raw-store.ts',
+    find: 'throw this.#fail(error)',
+    replace: 'throw error',
+    focus: failingCopies,
+    from: 42
   },
   {
     name: 'a torn end is taken for damage',
