@@ -23,6 +23,8 @@ export interface CatchUpHost extends Host {
   /** This node's clock, in milliseconds. */
   readonly now: number
   readonly tail: LogTail
+  /** Where the log was truncated. */
+  readonly base: LogName
   readonly committed: number
   readonly applied: number
   /** No apply is under way. */
@@ -147,13 +149,21 @@ export class CatchUp {
     if (this.#source !== null) this.#next(this.#source)
   }
 
-  onFetched (from: MemberId, { common, committed, truncated, groups }: Message & { type: 'fetched' }): void {
+  onFetched (from: MemberId, { common, commonEpoch, committed, truncated, groups }: Message & { type: 'fetched' }): void {
     if (!this.#answers(from, 'fetch')) return
     const { tail } = this.#host
-    if (truncated) {
+    const differs = !truncated && common >= this.#host.base.position && common <= tail.end.position && !tail.has({ position: common, epoch: commonEpoch })
+    // An answer to an earlier request may tell of a log that was cut since, here or there.
+    if (differs && common > Math.min(committed, this.#host.committed)) return
+    if (differs && this.#host.copy === null) {
+      this.#waiting = 'disk'
+      this.#host.onDiverged(common, from)
+      return
+    }
+    if (truncated || differs) {
       // What this member has promised with its log, it shall keep.
       if (this.#host.isPromised) return
-      // A copy that is under way fell too far behind: it begins anew, and what is being compared is nothing to it.
+      // A copy that is under way fell too far behind, or is of other data: it begins anew, and what is being compared is nothing to it.
       this.#verifying = null
       this.#ask(from, 'copy', { type: 'copy', after: null, applied: this.#host.applied })
       return

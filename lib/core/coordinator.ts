@@ -194,7 +194,8 @@ export class Coordinator {
     // Nobody can tell how much more is common, and the rest could not be sent.
     follower.lost = common < this.#host.base.position
     if (follower.lost) return
-    this.#host.send(peer, { type: 'sync', epoch: this.view.epoch, common, openEnd: this.openEnd, end: this.#host.tail.end.position })
+    const { epoch: commonEpoch } = this.#host.tail.nameAt(common)
+    this.#host.send(peer, { type: 'sync', epoch: this.view.epoch, common, commonEpoch, openEnd: this.openEnd, end: this.#host.tail.end.position })
     follower.next = common + 1
     this.#feed(peer, follower)
   }

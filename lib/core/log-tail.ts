@@ -119,17 +119,21 @@ export class LogTail {
     return { base: committed, runs: this.#runs.filter(run => run.position > committed) }
   }
 
-  /** The name of the log up to a position. */
+  /** The name of the log up to a position, not before where it was truncated: what is before has lost its epoch. */
   nameAt (position: number): LogName {
     // Nothing has no epoch, whatever follows on it.
     if (position === 0) return emptyLog
     return { position, epoch: this.#runs.find(run => run.position >= position)?.epoch ?? 0 }
   }
 
+  /** Whether a log of this name is the beginning of this one. The same limit. */
+  has ({ position, epoch }: LogName): boolean {
+    return position <= this.end.position && this.nameAt(position).epoch === epoch
+  }
+
   /** Whether this group, as read from the disk a while ago, is still part of the log. */
   holds (group: Group): boolean {
-    const last = lastPosition(group)
-    return last <= this.end.position && this.nameAt(last).epoch === group.epoch
+    return this.has({ position: lastPosition(group), epoch: group.epoch })
   }
 
   /** The log does not reach back beyond this position any more. */
@@ -138,16 +142,16 @@ export class LogTail {
   }
 
   /**
-   * The last position up to which another log is certainly the same as this one. Names that both have are common,
-   * and so is what is committed.
+   * The last position up to which another log is the same as this one. Names that both have are common. So is what is
+   * committed, unless something was lost: the other side compares the names there.
    */
   common (other: LogOutline): number {
     for (let i = other.runs.length - 1; i >= 0; i--) {
       const theirs = other.runs[i] as LogName
       const ours = this.#runs.find(run => run.epoch === theirs.epoch)
-      if (ours !== undefined) return Math.max(other.base, Math.min(theirs.position, ours.position))
+      if (ours !== undefined) return Math.min(this.end.position, Math.max(other.base, Math.min(theirs.position, ours.position)))
     }
-    return Math.min(other.base, this.end.position)
+    return Math.min(this.end.position, other.base)
   }
 
   // The groups in memory are consecutive, so a binary search finds the first that ends after a position.

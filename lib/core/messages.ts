@@ -155,7 +155,7 @@ export type Message =
    * The answer: keep the log up to `common`; the view is installed once the log reaches `openEnd`, and holds everything that was
    * ever acknowledged once it reaches `end`. PREPAREs from `common` + 1 follow.
    */
-  | { readonly type: 'sync', readonly epoch: number, readonly common: number, readonly openEnd: number, readonly end: number }
+  | { readonly type: 'sync', readonly epoch: number, readonly common: number, readonly commonEpoch: number, readonly openEnd: number, readonly end: number }
   /** Phase one. `committed` is the point reached in this epoch, 0 before that; so is that of COMMIT. */
   | { readonly type: 'prepare', readonly epoch: number, readonly committed: number, readonly group: Group }
   /** A yes vote for everything up to `end`, if `installed`; else only a receipt. */
@@ -179,7 +179,7 @@ export type Message =
   /** A member that is not live asks any that is for the committed log after the common prefix. */
   | { readonly type: 'fetch', readonly outline: LogOutline }
   /** The answer. Everything beyond `common` is to be cut; `truncated`: the log does not reach back so far, copy. */
-  | { readonly type: 'fetched', readonly common: number, readonly committed: number, readonly truncated: boolean, readonly groups: readonly Group[] }
+  | { readonly type: 'fetched', readonly common: number, readonly commonEpoch: number, readonly committed: number, readonly truncated: boolean, readonly groups: readonly Group[] }
   /** Asks for a copy of the data: for its beginning (null), or the chunk after a key, at a state of `applied` or later. */
   | { readonly type: 'copy', readonly after: Uint8Array | null, readonly applied: number }
   /** The beginning of a copy: the log name, and the tables of origins and keys with which it starts. */

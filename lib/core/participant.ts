@@ -1,4 +1,4 @@
-import type { Group } from './entry.ts'
+import type { Group, LogName, MemberId } from './entry.ts'
 import { lastPosition } from './entry.ts'
 import type { Host } from './host.ts'
 import type { LogTail } from './log-tail.ts'
@@ -7,6 +7,8 @@ import type { View } from './view.ts'
 
 export interface ParticipantHost extends Host {
   readonly tail: LogTail
+  /** Where the log was truncated. */
+  readonly base: LogName
   /** The highest position that this node knows to be committed. */
   readonly committed: number
   /** What is committed is not applied fast enough. */
@@ -20,6 +22,8 @@ export interface ParticipantHost extends Host {
   /** All live members of this view have everything up to here. */
   commit (position: number, view: View): void
   onInstalled (participant: Participant): void
+  /** What is committed here is not in the log of this peer. */
+  onDiverged (position: number, peer: MemberId): void
 }
 
 /**
@@ -38,6 +42,8 @@ export class Participant {
   /** The durable end, and the one acknowledged. */
   #end = 0
   #acknowledged = 0
+  /** The coordinator says that so much of its log is committed. */
+  #told = 0
 
   constructor (host: ParticipantHost, view: View, installed: boolean) {
     this.#host = host
@@ -59,11 +65,17 @@ export class Participant {
 
   onSync (message: Message & { type: 'sync' }): void {
     if (this.#phase !== 'asked') return
-    const { tail, committed } = this.#host
+    const { tail, base, committed } = this.#host
     const end = tail.end.position
+    const { coordinator } = this.view
+    const differs = message.common >= base.position && !tail.has({ position: message.common, epoch: message.commonEpoch })
 
-    if (message.common > end || message.common < committed || (this.#durable && message.common < end) || !tail.isBoundary(message.common)) {
-      this.#host.emit({ type: 'disconnect', peer: this.view.coordinator, reason: 'asks to cut what is committed' })
+    if (differs && message.common <= committed) {
+      this.#host.onDiverged(message.common, coordinator)
+      return
+    }
+    if (differs || message.common > end || message.common < committed || (this.#durable && message.common < end) || !tail.isBoundary(message.common)) {
+      this.#host.emit({ type: 'disconnect', peer: coordinator, reason: 'asks to cut what is committed' })
       return
     }
 
@@ -107,12 +119,15 @@ export class Participant {
       this.#end = last
       if (installs) this.#install()
     }, installs ? this.view : null)
-    this.#host.commit(Math.min(message.committed, last), this.view)
+    // A COMMIT may have overtaken what it speaks of.
+    this.#told = Math.max(this.#told, message.committed)
+    this.#host.commit(Math.min(this.#told, last), this.view)
   }
 
   onCommit (committed: number): void {
     if (this.#phase === 'asked') return
-    this.#host.commit(Math.min(committed, this.#host.tail.end.position), this.view)
+    this.#told = Math.max(this.#told, committed)
+    this.#host.commit(Math.min(this.#told, this.#host.tail.end.position), this.view)
   }
 
   /**

@@ -74,9 +74,7 @@ export class Source {
     const common = tail.common(request.outline)
     if (mayPark && common >= committed && this.#following.has(peer)) {
       this.#parked.set(peer, { request, committed, since: now })
-    } else if (common < base.position) {
-      this.#host.send(peer, { type: 'fetched', common, committed, truncated: true, groups: [] })
-    } else if (common >= tail.base || common >= committed) {
+    } else if (common < base.position || common >= tail.base || common >= committed) {
       this.#fetched(peer, common, tail.after(common))
     } else {
       this.#fetching.set(peer, { from: common + 1, common })
@@ -88,9 +86,8 @@ export class Source {
     const fetching = this.#fetching.get(peer)
     if (fetching?.from !== from) return
     this.#fetching.delete(peer)
-    // Truncated meanwhile.
-    if (groups[0]?.first !== from) this.#host.send(peer, { type: 'fetched', common: fetching.common, committed: this.#host.committed, truncated: true, groups: [] })
-    else this.#fetched(peer, fetching.common, groups)
+    // What follows may have been cut meanwhile.
+    this.#fetched(peer, fetching.common, groups[0]?.first === from ? groups : [])
   }
 
   onRequest (peer: MemberId, request: Request): void {
@@ -155,16 +152,21 @@ export class Source {
   }
 
   #fetched (peer: MemberId, common: number, log: readonly Group[]): void {
-    const { committed } = this.#host
+    const { base, committed, tail } = this.#host
+    // Maybe only since it was read.
+    if (common < base.position) {
+      this.#host.send(peer, { type: 'fetched', common, commonEpoch: 0, committed, truncated: true, groups: [] })
+      return
+    }
     const groups: Group[] = []
     let bytes = 0
     for (const group of log) {
       // What was read may have been cut since.
-      if (!this.#host.tail.holds(group)) break
+      if (!tail.holds(group)) break
       if (lastPosition(group) > committed || bytes >= FETCH_BYTES || groups.length === FETCH_GROUPS) break
       groups.push(group)
       bytes += groupBytes(group)
     }
-    this.#host.send(peer, { type: 'fetched', common, committed, truncated: false, groups })
+    this.#host.send(peer, { type: 'fetched', common, commonEpoch: tail.nameAt(common).epoch, committed, truncated: false, groups })
   }
 }

@@ -127,6 +127,7 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
     case 'sync':
       writer.varint(message.epoch)
       writer.varint(message.common)
+      writer.varint(message.commonEpoch)
       writer.varint(message.openEnd)
       writer.varint(message.end)
       break
@@ -173,6 +174,7 @@ export function writeMessage (writer: ByteWriter, message: WireMessage): void {
       break
     case 'fetched':
       writer.varint(message.common)
+      writer.varint(message.commonEpoch)
       writer.varint(message.committed)
       writer.flag(message.truncated)
       writeGroups(writer, message.groups)
@@ -285,7 +287,7 @@ function readMessage (reader: ByteReader): WireMessage {
     case types.follow:
       return { type: 'follow', epoch: reader.varint(), outline: readOutline(reader), intact: reader.flag() }
     case types.sync:
-      return { type: 'sync', epoch: reader.varint(), common: reader.varint(), openEnd: reader.varint(), end: reader.varint() }
+      return { type: 'sync', epoch: reader.varint(), common: reader.varint(), commonEpoch: reader.varint(), openEnd: reader.varint(), end: reader.varint() }
     case types.prepare:
       return { type: 'prepare', epoch: reader.varint(), committed: reader.varint(), group: readGroup(reader) }
     case types.ack:
@@ -303,7 +305,7 @@ function readMessage (reader: ByteReader): WireMessage {
     case types.fetch:
       return { type: 'fetch', outline: readOutline(reader) }
     case types.fetched:
-      return { type: 'fetched', common: reader.varint(), committed: reader.varint(), truncated: reader.flag(), groups: readGroups(reader) }
+      return { type: 'fetched', common: reader.varint(), commonEpoch: reader.varint(), committed: reader.varint(), truncated: reader.flag(), groups: readGroups(reader) }
     case types.copy:
       return { type: 'copy', after: reader.optionalBytes(), applied: reader.varint() }
     case types.snapshot:

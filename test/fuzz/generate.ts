@@ -381,7 +381,7 @@ export class Generator {
       view: () => ({ type: 'view', view: this.view() }),
       deny: () => ({ type: 'deny', id: this.id(), why: this.random.pick(Object.keys(denials) as Denial[]) }),
       follow: () => ({ type: 'follow', epoch: this.epoch(), outline: this.outline(), intact: this.flag() }),
-      sync: () => ({ type: 'sync', epoch: this.epoch(), common: this.position(), openEnd: this.position(), end: this.position() }),
+      sync: () => ({ type: 'sync', epoch: this.epoch(), common: this.position(), commonEpoch: this.epoch(), openEnd: this.position(), end: this.position() }),
       prepare: () => ({ type: 'prepare', epoch: this.epoch(), committed: this.position(), group: this.group() }),
       ack: () => ({ type: 'ack', epoch: this.epoch(), end: this.position(), installed: this.flag() }),
       commit: () => ({ type: 'commit', epoch: this.epoch(), committed: this.position() }),
@@ -393,7 +393,7 @@ export class Generator {
       fetch: () => ({ type: 'fetch', outline: this.outline() }),
       fetched: () => {
         const common = this.position()
-        return { type: 'fetched', common, committed: this.position(), truncated: this.random.chance(0.2), groups: this.groups(common + 1) }
+        return { type: 'fetched', common, commonEpoch: this.epoch(), committed: this.position(), truncated: this.random.chance(0.2), groups: this.groups(common + 1) }
       },
       copy: () => ({ type: 'copy', after: this.flag() ? null : this.bytes(), applied: this.position() }),
       snapshot: () => ({ type: 'snapshot', base: this.name(), seeded: this.flag(), rows: this.rows(), keys: this.keyRows() }),

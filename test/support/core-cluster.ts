@@ -265,6 +265,15 @@ export class CoreCluster {
     for (const other of this.nodes) if (other !== node) this.disconnect(name, other.name)
   }
 
+  /** More was lost than the cluster promises to keep: what was applied, seen or acknowledged says nothing from now on. */
+  forget (): void {
+    this.order.clear()
+    this.#epochs.clear()
+    this.#positions.clear()
+    this.#visible = 0
+    for (const write of this.writes) if (write.settlement !== null) write.settlement = { outcome: 'unknown', why: 'closed', transaction: null }
+  }
+
   connect (a: string, b: string): void {
     const [one, two] = [this.node(a), this.node(b)]
     if (this.#lines.has(`${a}>${b}`) || one.core === null || two.core === null || this.apart.has(`${a}>${b}`) || this.apart.has(`${b}>${a}`)) return

@@ -3,6 +3,7 @@ import type { CatchUpHost } from '../../../lib/core/catch-up.ts'
 import { CatchUp } from '../../../lib/core/catch-up.ts'
 import type { CopyState, Effect } from '../../../lib/core/effects.ts'
 import type { Group, LogName } from '../../../lib/core/entry.ts'
+import { emptyLog } from '../../../lib/core/entry.ts'
 import type { Message } from '../../../lib/core/messages.ts'
 import { bytes, text } from '../../support/core-cluster.ts'
 import { group, tailOf } from './groups.ts'
@@ -17,6 +18,7 @@ class FakeHost implements CatchUpHost {
   now = 0
   /** Groups 1..2 and 3 of epoch 1, 4 of epoch 2. */
   tail = tailOf(group(1, 1, 2), group(1, 3), group(2, 4))
+  base: LogName = emptyLog
   committed = 2
   applied = 2
   atRest = true
@@ -59,6 +61,7 @@ class FakeHost implements CatchUpHost {
   reset (base: LogName): void {
     this.log.push(`reset ${base.position}`)
     this.tail.reset(base)
+    this.base = base
     this.committed = this.applied = base.position
     this.copy = { after: bytes(''), high: base.position }
   }
@@ -94,11 +97,12 @@ function setUp (change: Partial<FakeHost> = {}): { host: FakeHost, catchUp: Catc
   return { host, catchUp }
 }
 
-function fetched (common: number, committed: number, ...groups: Group[]): Message & { type: 'fetched' } {
-  return { type: 'fetched', common, committed, truncated: false, groups }
+/** From a log that is that of `host` up to `common`. */
+function fetched (host: FakeHost, common: number, committed: number, ...groups: Group[]): Message & { type: 'fetched' } {
+  return { type: 'fetched', common, commonEpoch: host.tail.nameAt(common).epoch, committed, truncated: false, groups }
 }
 
-const truncated: Message & { type: 'fetched' } = { ...fetched(0, 9), truncated: true }
+const truncated: Message & { type: 'fetched' } = { ...fetched(new FakeHost(), 0, 9), truncated: true }
 
 function chunk (after: string, through: string | null, high: number, applied = 2): Message & { type: 'chunk' } {
   return { type: 'chunk', after: bytes(after), through: through === null ? null : bytes(through), applied, high, left: 0, entries: [[bytes('k'), bytes('v')]] }
@@ -116,7 +120,7 @@ tape('it fetches, cuts what is not common, appends in order, and asks for more w
   t.deepEqual(host.take(), ['b: fetch 2, 3@1 4@2'])
   catchUp.go()
   t.deepEqual(host.take(), [], 'one request at a time')
-  catchUp.onFetched('b', fetched(3, 9, group(3, 4, 5), group(3, 6)))
+  catchUp.onFetched('b', fetched(host, 3, 9, group(3, 4, 5), group(3, 6)))
   t.deepEqual(host.take(), ['cut 3', 'append 4', 'append 6', 'commit 6'])
   catchUp.go()
   host.appended.shift()?.()
@@ -125,24 +129,24 @@ tape('it fetches, cuts what is not common, appends in order, and asks for more w
   t.deepEqual(catchUp.progress, { phase: 'log', done: 6, total: 9, source: 'b' })
   host.sync()
   t.deepEqual(host.take(), ['b: fetch 6, '])
-  catchUp.onFetched('b', fetched(6, 7, group(3, 7)))
+  catchUp.onFetched('b', fetched(host, 6, 7, group(3, 7)))
   t.deepEqual(host.take(), ['append 7', 'commit 7', 'caught up or not'])
   t.ok(catchUp.caughtUp)
   host.sync()
   t.deepEqual(host.take(), ['b: fetch 7, '], 'and goes on')
-  catchUp.onFetched('b', fetched(7, 7))
+  catchUp.onFetched('b', fetched(host, 7, 7))
   t.deepEqual(host.take(), ['commit 7'])
   t.ok(catchUp.caughtUp)
   catchUp.go()
   t.deepEqual(host.take(), ['b: fetch 7, '], 'with the next tick')
-  catchUp.onFetched('b', fetched(7, 9))
+  catchUp.onFetched('b', fetched(host, 7, 9))
   t.notOk(catchUp.caughtUp, 'fell behind again')
 })
 
 tape('nothing is cut until something comes in its place', { timeout }, async (t) => {
   const { host, catchUp } = setUp()
   host.take()
-  catchUp.onFetched('b', fetched(3, 3))
+  catchUp.onFetched('b', fetched(host, 3, 3))
   t.deepEqual(host.take(), ['commit 3', 'caught up or not'])
   t.equal(host.tail.end.position, 4)
 })
@@ -150,19 +154,51 @@ tape('nothing is cut until something comes in its place', { timeout }, async (t)
 tape('a source that is behind is no reason to cut', { timeout }, async (t) => {
   const { host, catchUp } = setUp({ committed: 3 })
   host.take()
-  catchUp.onFetched('b', fetched(2, 3, group(1, 3)))
+  catchUp.onFetched('b', fetched(host, 2, 3, group(1, 3)))
   t.deepEqual(host.take(), [], 'what is committed stays')
   catchUp.go()
   t.deepEqual(host.take(), ['b: fetch 3, 4@2'], 'it is asked again')
 })
 
+tape('a source that has committed something else than this node is noticed', { timeout }, async (t) => {
+  for (const [what, common, epoch, committed] of [['where its log goes on', 3, 2, 5], ['before its log ends', 2, 2, 2]] as const) {
+    const { host, catchUp } = setUp({ committed: 3, applied: 3 })
+    host.take()
+    catchUp.onFetched('b', { ...fetched(host, common, committed), commonEpoch: epoch, groups: committed > common ? [group(3, common + 1)] : [] })
+    t.deepEqual(host.take(), [`differs from b at ${common}`], what)
+    catchUp.go()
+    t.deepEqual(host.take(), [], 'and nothing more is asked')
+  }
+})
+
+tape('what is not committed on both sides, or has lost its epoch, may differ', { timeout }, async (t) => {
+  for (const [what, common, committed, change] of [
+    ['not committed there', 3, 2, { committed: 3 }],
+    ['not committed here', 3, 9, {}],
+    ['before the own log begins', 2, 9, { committed: 3, base: { position: 3, epoch: 1 } }]
+  ] as const) {
+    const { host, catchUp } = setUp(change)
+    host.take()
+    catchUp.onFetched('b', { ...fetched(host, common, committed, ...committed > common ? [group(7, common + 1)] : []), commonEpoch: 7 })
+    t.deepEqual(host.take(), [], `${what}: nothing is cut, appended or committed`)
+    catchUp.go()
+    t.equal(host.take().length, 1, 'it is asked again')
+  }
+})
+
+tape('a copy of other data begins anew', { timeout }, async (t) => {
+  const { host, catchUp } = copying('k', 2)
+  catchUp.onFetched('b', { ...fetched(host, 2, 9, group(7, 3)), commonEpoch: 7 })
+  t.deepEqual(host.take(), ['b: copy all at 2'])
+})
+
 tape('a log out of order ends the session', { timeout }, async (t) => {
   for (const [what, message] of Object.entries({
-    'common beyond the end': fetched(5, 9),
-    'common within a group': fetched(1, 9, group(1, 2)),
-    'an epoch before that of the log': fetched(4, 9, group(1, 5)),
-    'a gap': fetched(3, 9, group(3, 5)),
-    'more than is committed': fetched(3, 4, group(3, 4, 5))
+    'common beyond the end': fetched(new FakeHost(), 5, 9),
+    'common within a group': fetched(new FakeHost(), 1, 9, group(1, 2)),
+    'an epoch before that of the log': fetched(new FakeHost(), 4, 9, group(1, 5)),
+    'a gap': fetched(new FakeHost(), 3, 9, group(3, 5)),
+    'more than is committed': fetched(new FakeHost(), 3, 4, group(3, 4, 5))
   })) {
     const { host, catchUp } = setUp({ committed: 0, applied: 0 })
     host.take()
@@ -175,14 +211,14 @@ tape('a log out of order ends the session', { timeout }, async (t) => {
 tape('only what was asked for, of whom it was asked, is taken', { timeout }, async (t) => {
   const { host, catchUp } = setUp()
   host.take()
-  catchUp.onFetched('c', fetched(3, 4, group(3, 4)))
+  catchUp.onFetched('c', fetched(host, 3, 4, group(3, 4)))
   catchUp.onSnapshot('b', { type: 'snapshot', base: { position: 9, epoch: 3 }, seeded: true, rows: [], keys: [] })
   catchUp.onChunk('b', chunk('', null, 9))
   catchUp.onVerifying('b', 2)
   catchUp.onDigest('b', { type: 'digest', position: 2, digest: '11' })
   t.deepEqual(host.take(), [])
-  catchUp.onFetched('b', fetched(3, 4, group(3, 4)))
-  catchUp.onFetched('b', fetched(4, 5, group(3, 5)))
+  catchUp.onFetched('b', fetched(host, 3, 4, group(3, 4)))
+  catchUp.onFetched('b', fetched(host, 4, 5, group(3, 5)))
   t.deepEqual(host.take(), ['cut 3', 'append 4', 'commit 4', 'caught up or not'], 'once')
 })
 
@@ -193,7 +229,7 @@ tape('a source that is lost, silent or not live any more is replaced by another'
   catchUp.onDown('b')
   catchUp.go()
   t.deepEqual(host.take(), ['c: fetch 2, 3@1 4@2'])
-  catchUp.onFetched('b', fetched(3, 4, group(3, 4)))
+  catchUp.onFetched('b', fetched(host, 3, 4, group(3, 4)))
   t.deepEqual(host.take(), [], 'a late answer of the first')
 
   host.sources = ['b', 'c']
@@ -211,7 +247,7 @@ tape('a source that is lost, silent or not live any more is replaced by another'
   catchUp.go()
   host.take()
 
-  catchUp.onFetched('b', fetched(3, 4))
+  catchUp.onFetched('b', fetched(host, 3, 4))
   host.take()
   host.sources = ['c']
   catchUp.go()
@@ -230,7 +266,7 @@ tape('a source that is lost, silent or not live any more is replaced by another'
 tape('a node that is live again stops', { timeout }, async (t) => {
   const { host, catchUp } = setUp()
   host.take()
-  catchUp.onFetched('b', fetched(3, 4, group(3, 4)))
+  catchUp.onFetched('b', fetched(host, 3, 4, group(3, 4)))
   t.ok(catchUp.caughtUp)
   catchUp.stop()
   t.ok(catchUp.idle)
@@ -249,21 +285,21 @@ tape('where the log is truncated it copies: a beginning, chunks, and the log in 
   t.deepEqual(host.take(), [], 'not before it is durable')
   catchUp.onRestored()
   t.deepEqual(host.take(), ['b: fetch 20, '])
-  catchUp.onFetched('b', fetched(20, 20))
+  catchUp.onFetched('b', fetched(host, 20, 20))
   t.deepEqual(host.take(), ['commit 20', 'b: copy after \'\' at 20'])
   catchUp.onChunk('b', chunk('', 'k', 22, 20))
   t.deepEqual(host.take(), ['restore after \'\', high 22'])
   catchUp.onRestored()
   t.deepEqual(host.take(), ['b: fetch 20, '])
 
-  catchUp.onFetched('b', fetched(20, 21, group(5, 21)))
+  catchUp.onFetched('b', fetched(host, 20, 21, group(5, 21)))
   t.deepEqual(host.take(), ['append 21', 'commit 21'])
   t.notOk(catchUp.caughtUp, 'not in the middle of a copy')
   host.sync()
   host.applied = 21
   catchUp.onApplied()
   t.deepEqual(host.take(), ['b: fetch 21, '], 'the chunk is of a later state')
-  catchUp.onFetched('b', fetched(21, 22, group(5, 22)))
+  catchUp.onFetched('b', fetched(host, 21, 22, group(5, 22)))
   host.sync()
   t.deepEqual(host.take(), ['append 22', 'commit 22'], 'no copy request while something is to be applied')
   catchUp.go()
@@ -304,7 +340,7 @@ tape('a member that has promised a view keeps the log with which it did', { time
 tape('no more is fetched while much waits to be applied', { timeout }, async (t) => {
   const { host, catchUp } = setUp()
   host.take()
-  catchUp.onFetched('b', fetched(3, 5, group(3, 4, 4, 2000)))
+  catchUp.onFetched('b', fetched(host, 3, 5, group(3, 4, 4, 2000)))
   host.sync()
   t.deepEqual(host.take(), ['cut 3', 'append 4', 'commit 4'])
   host.applied = 4
@@ -315,7 +351,7 @@ tape('no more is fetched while much waits to be applied', { timeout }, async (t)
 
 tape('a copy that was interrupted goes on where it was, with whatever source', { timeout }, async (t) => {
   const { host, catchUp } = copying('k', 2)
-  catchUp.onFetched('b', fetched(2, 2))
+  catchUp.onFetched('b', fetched(host, 2, 2))
   t.deepEqual(host.take(), ['commit 2', 'b: copy after \'k\' at 2'])
   catchUp.onChunk('b', chunk('', 'k', 2))
   t.deepEqual(host.take(), [], 'a chunk out of place')
@@ -335,12 +371,12 @@ tape('a copy that was interrupted goes on where it was, with whatever source', {
 
 tape('what a copy has is never of an earlier state than a chunk of it', { timeout }, async (t) => {
   const { host, catchUp } = copying('k', 9)
-  catchUp.onFetched('b', fetched(2, 2))
+  catchUp.onFetched('b', fetched(host, 2, 2))
   t.deepEqual(host.take(), ['commit 2'], 'a source that has nothing new is not asked again at once')
   catchUp.go()
   t.deepEqual(host.take(), ['b: fetch 2, '], 'what is lacking is fetched first')
   const { host: other, catchUp: second } = copying('k', 2)
-  second.onFetched('b', fetched(2, 2))
+  second.onFetched('b', fetched(other, 2, 2))
   second.onChunk('b', chunk('k', null, 1))
   t.deepEqual(other.take().slice(-1), ['restore after \'k\', high 2'], 'high never falls')
 })
@@ -367,7 +403,7 @@ tape('a copy that falls behind the log of its source begins anew', { timeout }, 
 function verifying (): { host: FakeHost, catchUp: CatchUp } {
   const set = copying(null, 2)
   const { host, catchUp } = set
-  catchUp.onFetched('b', fetched(2, 2))
+  catchUp.onFetched('b', fetched(host, 2, 2))
   if (host.take().pop() !== 'b: verify at 2') throw new Error('it does not ask to verify')
   catchUp.onVerifying('b', 4)
   return set
@@ -377,7 +413,7 @@ tape('a copy is verified at one position', { timeout }, async (t) => {
   const { host, catchUp } = verifying()
   t.deepEqual(host.take(), ['b: fetch 2, '])
   t.equal(catchUp.applyLimit, 4, 'nothing beyond it is applied before the digest')
-  catchUp.onFetched('b', fetched(2, 5, group(1, 3), group(1, 4), group(1, 5)))
+  catchUp.onFetched('b', fetched(host, 2, 5, group(1, 3), group(1, 4), group(1, 5)))
   host.sync()
   host.take()
   host.applied = 3
@@ -404,7 +440,7 @@ tape('a copy is verified at one position', { timeout }, async (t) => {
 
 tape('a digest of what was before cannot be compared', { timeout }, async (t) => {
   const { host, catchUp } = copying(null, 2)
-  catchUp.onFetched('b', fetched(2, 2))
+  catchUp.onFetched('b', fetched(host, 2, 2))
   host.take()
   catchUp.onVerifying('b', 1)
   t.equal(catchUp.applyLimit, null)
@@ -430,7 +466,7 @@ tape('copies that differ are noticed, and those that cannot be compared are beli
 
 tape('a source that is busy with another digest, or is lost, is asked again', { timeout }, async (t) => {
   const { host, catchUp } = copying(null, 2)
-  catchUp.onFetched('b', fetched(2, 2))
+  catchUp.onFetched('b', fetched(host, 2, 2))
   host.take()
   catchUp.onDigest('b', { type: 'digest', position: 0, digest: '' })
   t.notOk(host.log.includes('copied'))

@@ -47,7 +47,7 @@ class FakeHost {
 
 function short (message: Message): string {
   switch (message.type) {
-    case 'fetched': return message.truncated ? `truncated after ${message.common}` : `${message.groups.map(({ first }) => first).join(',')} after ${message.common}, committed ${message.committed}`
+    case 'fetched': return message.truncated ? `truncated after ${message.common}` : `${message.groups.map(({ first }) => first).join(',')} after ${message.common}@${message.commonEpoch}, committed ${message.committed}`
     case 'snapshot': return `snapshot at ${message.base.position}@${message.base.epoch}`
     case 'chunk': return `chunk up to ${message.high}`
     case 'verifying': return `verifying at ${message.position}`
@@ -69,24 +69,24 @@ function fetch (base: number, ...runs: Array<[number, number]>): Message & { typ
 tape('only groups that are committed as a whole are given, after the common prefix', { timeout }, async (t) => {
   const { host, source } = setUp({ committed: 5 })
   source.onFetch('b', fetch(0))
-  t.deepEqual(host.take(), ['b: 1,3,4 after 0, committed 5'])
+  t.deepEqual(host.take(), ['b: 1,3,4 after 0@0, committed 5'])
   source.onFetch('b', fetch(0, [1, 3], [3, 9]))
-  t.deepEqual(host.take(), ['b: 4 after 3, committed 5'])
+  t.deepEqual(host.take(), ['b: 4 after 3@1, committed 5'])
   host.committed = 4
   source.onFetch('b', fetch(3))
-  t.deepEqual(host.take(), ['b:  after 3, committed 4'], 'half of a group is not given')
+  t.deepEqual(host.take(), ['b:  after 3@1, committed 4'], 'half of a group is not given')
   host.committed = 6
   source.onFetch('b', fetch(6))
-  t.deepEqual(host.take(), ['b:  after 6, committed 6'], 'nothing is missing')
+  t.deepEqual(host.take(), ['b:  after 6@2, committed 6'], 'nothing is missing')
   source.onFetch('b', fetch(20))
-  t.deepEqual(host.take(), ['b:  after 6, committed 6'], 'the other one is ahead')
+  t.deepEqual(host.take(), ['b:  after 6@2, committed 6'], 'the other one is ahead')
 })
 
 tape('it gives about as much at a time as fits into a message', { timeout }, async (t) => {
   const size = 400_000
   const { host, source } = setUp({ committed: 5, tail: tailOf(...[1, 2, 3, 4, 5].map(first => group(1, first, first, size))) })
   source.onFetch('b', fetch(0))
-  t.deepEqual(host.take(), ['b: 1,2,3 after 0, committed 5'])
+  t.deepEqual(host.take(), ['b: 1,2,3 after 0@0, committed 5'])
 })
 
 tape('what is not in memory is read, by one load for each peer', { timeout }, async (t) => {
@@ -99,12 +99,12 @@ tape('what is not in memory is read, by one load for each peer', { timeout }, as
   source.onLoaded('b', 1, [group(1, 1, 2)])
   t.deepEqual(host.take(), [], 'what somebody else asked for, as a coordinator does')
   source.onLoaded('b', 3, [group(1, 3), group(2, 4, 5)])
-  t.deepEqual(host.take(), ['b: 3,4 after 2, committed 6'])
+  t.deepEqual(host.take(), ['b: 3,4 after 2@1, committed 6'])
   source.onDown('c')
   source.onLoaded('c', 1, [group(1, 1, 2)])
   t.deepEqual(host.take(), [], 'c is gone')
   source.onFetch('b', fetch(3))
-  t.deepEqual(host.take(), ['b: 4,6 after 3, committed 6'], 'the rest is in memory')
+  t.deepEqual(host.take(), ['b: 4,6 after 3@1, committed 6'], 'the rest is in memory')
 })
 
 tape('what was truncated cannot be given', { timeout }, async (t) => {
@@ -119,7 +119,7 @@ tape('what was truncated cannot be given', { timeout }, async (t) => {
   t.deepEqual(host.take(), ['b: truncated after 3'], 'while it was read')
   source.onFetch('b', fetch(3))
   source.onFetch('c', fetch(5))
-  t.deepEqual(host.take(), ['b: truncated after 3', 'c: 6 after 5, committed 6'])
+  t.deepEqual(host.take(), ['b: truncated after 3', 'c: 6 after 5@2, committed 6'])
 })
 
 tape('half of a copy is of no use to anybody', { timeout }, async (t) => {
@@ -182,7 +182,24 @@ tape('what was cut while it was read is not given', { timeout }, async (t) => {
   host.tail.drop(3)
   source.onFetch('b', fetch(0))
   source.onLoaded('b', 1, [group(1, 1, 2), group(1, 3), group(1, 4, 5)])
-  t.deepEqual(host.take(), ['b: 1,3 after 0, committed 6'])
+  t.deepEqual(host.take(), ['b: 1,3 after 0@0, committed 6'])
+})
+
+tape('the name at the common end is that of when the answer is sent, or none', { timeout }, async (t) => {
+  const { host, source } = setUp({ committed: 3 })
+  host.tail.drop(2)
+  source.onFetch('b', fetch(2))
+  host.tail.drop(3)
+  source.onFetch('c', fetch(2))
+  t.equal(host.effects.length, 1, 'c needs what b needed')
+  source.onLoaded('b', 3, [group(1, 3)])
+  t.deepEqual(host.take(), ['b: 3 after 2@1, committed 3'])
+  // The log begins anew while it is read.
+  host.base = { position: 9, epoch: 4 }
+  host.tail.reset(host.base)
+  host.committed = 9
+  source.onLoaded('c', 3, [group(1, 3)])
+  t.deepEqual(host.take(), ['c: truncated after 2'])
 })
 
 tape('one digest is made at a time, for all who ask at one position', { timeout }, async (t) => {
@@ -208,18 +225,18 @@ tape('one digest is made at a time, for all who ask at one position', { timeout 
 tape('a fetch waits for more to be committed only if its observer has nothing else to do', { timeout }, async (t) => {
   const { host, source } = setUp({ committed: 3, applied: 3 })
   source.onFetch('o', fetch(0, [1, 3]))
-  t.same(host.take(), ['o:  after 3, committed 3'], 'it copies, or compares')
+  t.same(host.take(), ['o:  after 3@1, committed 3'], 'it copies, or compares')
   source.onStatus('o', true)
   source.onFetch('o', fetch(0, [1, 3]))
   t.same(host.take(), [])
   host.now = 1000
   source.serve()
-  t.same(host.take(), ['o:  after 3, committed 3'], 'not for ever')
+  t.same(host.take(), ['o:  after 3@1, committed 3'], 'not for ever')
   source.onFetch('o', fetch(0, [1, 3]))
   host.committed = 5
   source.serve()
-  t.same(host.take(), ['o: 4 after 3, committed 5'])
+  t.same(host.take(), ['o: 4 after 3@1, committed 5'])
   source.onStatus('o', false)
   source.onFetch('o', fetch(0, [1, 3], [2, 5]))
-  t.same(host.take(), ['o:  after 5, committed 5'])
+  t.same(host.take(), ['o:  after 5@2, committed 5'])
 })

@@ -177,7 +177,7 @@ const arbitraries: Arbitraries = {
   view: fc.record({ type: fc.constant('view'), view }),
   deny: fc.record({ type: fc.constant('deny'), id, why: fc.constantFrom(...Object.keys(denials) as Denial[]) }),
   follow: fc.record({ type: fc.constant('follow'), epoch: integer, outline, intact: fc.boolean() }),
-  sync: fc.record({ type: fc.constant('sync'), epoch: integer, common: integer, openEnd: integer, end: integer }),
+  sync: fc.record({ type: fc.constant('sync'), epoch: integer, common: integer, commonEpoch: integer, openEnd: integer, end: integer }),
   prepare: fc.record({ type: fc.constant('prepare'), epoch: integer, committed: integer, group }),
   ack: fc.record({ type: fc.constant('ack'), epoch: integer, end: integer, installed: fc.boolean() }),
   commit: fc.record({ type: fc.constant('commit'), epoch: integer, committed: integer }),
@@ -187,7 +187,7 @@ const arbitraries: Arbitraries = {
   heartbeat: fc.record({ type: fc.constant('heartbeat'), epoch: integer, sent: integer, applied: integer }),
   grant: fc.record({ type: fc.constant('grant'), epoch: integer, sent: integer }),
   fetch: fc.record({ type: fc.constant('fetch'), outline }),
-  fetched: fc.record({ type: fc.constant('fetched'), common: integer, committed: integer, truncated: fc.boolean(), groups }),
+  fetched: fc.record({ type: fc.constant('fetched'), common: integer, commonEpoch: integer, committed: integer, truncated: fc.boolean(), groups }),
   copy: fc.record({ type: fc.constant('copy'), after: fc.option(bytes), applied: integer }),
   snapshot: fc.record({ type: fc.constant('snapshot'), base: name, seeded: fc.boolean(), rows, keys }),
   chunk,
@@ -278,7 +278,7 @@ test('messages: lists are bounded', timeout, async (t) => {
     ['bytes of the name of who joins', 192, (count) => ({ ...status, joining: joiningOf({ name: 'x'.repeat(count) }) })],
     ['bytes of the name of who is replaced', 192, (count) => ({ ...status, joining: joiningOf({ replaces: 'x'.repeat(count) }) })],
     ['runs', 4096, (count) => ({ type: 'fetch', outline: { base: 0, runs: many(count).map((i) => ({ position: i, epoch: i })) } })],
-    ['groups', 10_000, (count) => ({ type: 'fetched', common: 0, committed: count, truncated: false, groups: many(count).map((first) => ({ epoch: 1, first, entries: [skip] })) })],
+    ['groups', 10_000, (count) => ({ type: 'fetched', common: 0, commonEpoch: 0, committed: count, truncated: false, groups: many(count).map((first) => ({ epoch: 1, first, entries: [skip] })) })],
     ['origins', 1024, (count) => ({ type: 'snapshot', base: { position: count, epoch: 1 }, seeded: false, rows: many(count).map(row), keys: [] })],
     ['keys', 65_536, (count) => ({ type: 'snapshot', base: { position: count, epoch: 1 }, seeded: false, rows: [], keys: many(count).map((i) => [i, { key: 'k', digest: i }] as const) })],
     ['bytes of a key', 128, (count) => ({ type: 'prepare', epoch: 1, committed: 0, group: { epoch: 1, first: 1, entries: [{ kind: 'write', origin: 1, number: 1, ...write, key: 'x'.repeat(count) }] } })],
@@ -318,7 +318,7 @@ test('messages: nothing reaches into the reserved key space', timeout, async (t)
   const makers: Array<[string, (key: Uint8Array) => WireMessage]> = [
     ['submit', (key) => ({ type: 'submit', epoch: 1, origin: 1, first: 1, writes: [{ ...write(key), kind: 'write' }] })],
     ['prepare', (key) => ({ type: 'prepare', epoch: 1, committed: 0, group: group(key) })],
-    ['fetched', (key) => ({ type: 'fetched', common: 0, committed: 2, truncated: false, groups: [group(none), group(key, 2)] })],
+    ['fetched', (key) => ({ type: 'fetched', common: 0, commonEpoch: 0, committed: 2, truncated: false, groups: [group(none), group(key, 2)] })],
     ['copy', (key) => ({ type: 'copy', after: key, applied: 0 })],
     ['chunk, after', (key) => ({ ...chunk, after: key })],
     ['chunk, through', (key) => ({ ...chunk, through: key })],
@@ -336,9 +336,9 @@ test('messages: a description names no key', timeout, async (t) => {
   t.is(describe({ type: 'copy', after: key, applied: 5 }), 'copy after a key of 6 bytes, at 5')
   t.is(describe({ type: 'chunk', after: key, through: null, applied: 5, high: 5, left: 0, entries: [[Buffer.from('secret2'), key]] }), 'chunk of 1 entries, high 5, the last')
   t.is(describe({ type: 'fetch', outline: { base: 4, runs: [] } }), 'fetch from 5 or later')
-  t.is(describe({ type: 'fetched', common: 4, committed: 9, truncated: true, groups: [] }), 'fetched nothing after 4: truncated')
+  t.is(describe({ type: 'fetched', common: 4, commonEpoch: 0, committed: 9, truncated: true, groups: [] }), 'fetched nothing after 4: truncated')
   const entry: Entry = { kind: 'open', node: idOf(1), start: 1 }
-  t.is(describe({ type: 'fetched', common: 4, committed: 9, truncated: false, groups: [{ epoch: 1, first: 5, entries: [entry, entry] }] }), 'fetched 5..6 after 4, committed 9')
+  t.is(describe({ type: 'fetched', common: 4, commonEpoch: 1, committed: 9, truncated: false, groups: [{ epoch: 1, first: 5, entries: [entry, entry] }] }), 'fetched 5..6 after 4, committed 9')
 })
 
 function encode (messages: readonly WireMessage[]): Uint8Array {
