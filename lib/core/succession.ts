@@ -79,7 +79,8 @@ export function succeed (candidacy: Candidacy): Succession {
 
   const data = holders(next)
   const strict = data.every(id => (promises.get(id)?.minConsensus ?? data.length) >= data.length - 1)
-  const eligible = data.filter(id => promises.get(id)?.complete === true && !candidacy.without.includes(id))
+  const complete = data.filter(id => promises.get(id)?.complete === true)
+  const eligible = complete.filter(id => !candidacy.without.includes(id))
   const mayBeLive = (id: MemberId): boolean => previous === null || promise(candidacy, id).caughtUp || since(previous, id) !== null
   // Whom the coordinator's log does not reach back to could not follow.
   const canFollow = (id: MemberId, coordinator: MemberId): boolean => promise(candidacy, id).committed >= promise(candidacy, coordinator).base
@@ -98,7 +99,7 @@ export function succeed (candidacy: Candidacy): Succession {
       Number(a === previous?.coordinator) - Number(b === previous?.coordinator))
   } else if (mayTakeAny(candidacy, previous)) {
     // The first view; or none is sure to hold everything, but whatever any member has kept is here: all that one knows to be committed, at least.
-    const ahead = best(eligible, (a, b) => promise(candidacy, a).committed - promise(candidacy, b).committed)
+    const ahead = best(complete, (a, b) => promise(candidacy, a).committed - promise(candidacy, b).committed)
     const sure = eligible.filter(id => id === ahead || (ahead !== undefined && holdsAll(promise(candidacy, id), promise(candidacy, ahead))))
     coordinator = best(sure, (a, b) => promise(candidacy, a).installed - promise(candidacy, b).installed ||
       compareNames(promise(candidacy, a).end, promise(candidacy, b).end))

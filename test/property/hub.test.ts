@@ -1,4 +1,5 @@
 import tape from 'tape'
+import { Peers } from '../../lib/core/peers.ts'
 import { Random } from '../../lib/sim/random.ts'
 import type { CoreCluster } from '../support/core-cluster.ts'
 import { founded } from '../transcript/members.ts'
@@ -21,6 +22,16 @@ tape('where one member reaches all, it writes, whichever of the other links are 
     }
   }
   t.ok(broken > fixed.length / 2, `${broken} links were broken in the end`)
+})
+
+tape('who does not look at the links of others is caught', { timeout: 120_000 }, async (t) => {
+  const { areConnected } = Peers.prototype
+  Peers.prototype.areConnected = () => true
+  try {
+    t.ok(fixed.slice(12).some(seed => attempt(seed).problem !== ''))
+  } finally {
+    Peers.prototype.areConnected = areConnected
+  }
 })
 
 function attempt (seed: number): { problem: string, cluster: CoreCluster } {
