@@ -102,10 +102,23 @@ tape('without a survivor there is no view, unless all have promised', { timeout 
   t.match(refused({ a: lost, b: lost, c: lost }, { without: ['a', 'b', 'c'] }), /sure to hold everything/, 'somebody has to lead')
 })
 
+tape('where nobody is sure to hold everything, the log that goes on has all that anybody knows to be committed', { timeout }, async (t) => {
+  const lost = promise({ intact: false, end: { position: 7, epoch: 4 }, committed: 7 })
+  // It was catching up: it has never installed the view, but what it has got was committed in that.
+  const ahead = promise({ intact: false, installed: 2, known: 4, end: { position: 12, epoch: 4 }, committed: 12 })
+  t.equal(made({ a: lost, b: lost, c: ahead }).coordinator, 'c', 'although the others have installed more')
+  t.equal(made({ a: lost, b: { ...lost, end: { position: 13, epoch: 4 } }, c: ahead }).coordinator, 'b', 'longer, in the same epoch')
+  t.equal(made({ a: lost, b: { ...lost, installed: 3, end: { position: 13, epoch: 3 } }, c: ahead }).coordinator, 'c', 'longer, in an epoch that has ended otherwise')
+  t.equal(made({ a: lost, b: { ...lost, end: { position: 12, epoch: 3 } }, c: ahead }).coordinator, 'b', 'it has got that when it installed the view')
+  t.match(refused({ a: lost, b: lost, c: ahead }, { without: ['c'] }), /sure to hold everything/, 'it is waited for')
+})
+
 tape('the coordinator keeps most members, then has the highest end, then is the one of before, then has the lowest id', { timeout }, async (t) => {
   const all = { a: promise(), b: promise(), c: promise() }
   t.equal(made(all).coordinator, 'a')
   t.equal(made(all, { areConnected: (one, two) => one === 'b' || two === 'b' }).coordinator, 'b', 'reaches both others')
+  const strict = Object.fromEntries(Object.entries(all).map(([id, one]) => [id, { ...one, minConsensus: 2 }]))
+  t.equal(made(strict, { areConnected: (one, two) => one === 'b' || two === 'b' }).coordinator, 'b', 'also where all can be live under anybody')
   t.equal(made({ ...all, c: promise({ end: { position: 11, epoch: 4 } }) }).coordinator, 'c', 'longer')
   t.equal(made({ ...all, b: promise({ end: { position: 11, epoch: 4 } }), c: promise({ end: { position: 2, epoch: 5 } }) }).coordinator, 'c', 'newer')
   t.equal(made({ ...all, c: promise({ end: { position: 11, epoch: 4 } }) }, { areConnected: (one, two) => one === 'b' || two === 'b' }).coordinator, 'b', 'reach before length')
