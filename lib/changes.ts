@@ -3,7 +3,7 @@ import type { Input } from './core/effects.ts'
 import type { MemberId } from './core/entry.ts'
 import type { Denial } from './core/messages.ts'
 import type { View } from './core/view.ts'
-import { sameMembers } from './core/view.ts'
+import { majority, nameOf, sameMembers } from './core/view.ts'
 import type { Environment, Timer } from './env.ts'
 import type { Outcome } from './errors.ts'
 import { codes, ReplicatorError } from './errors.ts'
@@ -17,6 +17,8 @@ export interface ChangesHost {
   readonly stopping: boolean
   /** How many writes that were called here are not settled. */
   readonly waiting: number
+  /** What keeps this node from being ready, for people; empty if nothing does. */
+  readonly waitingFor: string
 }
 
 interface Wish {
@@ -88,9 +90,10 @@ export class Changes {
       throw refused('The survivors must be members of the cluster, and this node one of them')
     }
     if (ids.every(id => known.witnesses.includes(id))) throw refused('None of the survivors holds the data')
-    if (core.ready && !known.witnesses.includes(this.#host.id)) throw refused('The cluster works: there is nothing to recover')
+    // A witness is ready beside a coordinator that has no majority.
+    if (core.ready && (this.#hasMajority || !known.witnesses.includes(this.#host.id))) throw refused('The cluster works: there is nothing to recover')
     const connected = known.members.find(id => core.connected.includes(id) && !ids.includes(id))
-    if (connected !== undefined) throw refused(`Member ${connected} is connected: it is a survivor, too`)
+    if (connected !== undefined) throw refused(`Member ${textOf(known, connected)} is connected: it is a survivor, too`)
     await this.#recover(ids, known.cluster)
   }
 
@@ -122,7 +125,7 @@ export class Changes {
   /** Returns whether anybody has asked for this removal. */
   onDenied (id: MemberId, why: Denial): boolean {
     const wishes = this.#take(id)
-    for (const { reject } of wishes) reject(deniedError(why))
+    for (const { reject } of wishes) reject(why === 'down' ? this.#downError() : deniedError(why))
     return wishes.length > 0
   }
 
@@ -139,13 +142,14 @@ export class Changes {
         resolve,
         reject,
         timer: this.#env.setTimer(() => {
+          const error = this.#lateError(id, force)
           const others = (this.#removals.get(id) ?? []).filter(other => other !== wish)
           if (others.length > 0) this.#removals.set(id, others)
           else {
             this.#removals.delete(id)
             this.#input({ type: 'remove', id, force, wanted: false })
           }
-          reject(this.#lateError(id, force))
+          reject(error)
         }, this.#limitMs)
       }
       this.#removals.set(id, [...this.#removals.get(id) ?? [], wish])
@@ -157,14 +161,37 @@ export class Changes {
   #lateError (id: MemberId, force: boolean): ReplicatorError {
     const { known, connected } = this.#host.core ?? {}
     const isSelf = id === this.#host.id
+    const missing = this.#missing(isSelf ? '' : id)
     if (known?.members.includes(id) === false) {
       return new ReplicatorError(codes.timeout, isSelf
-        ? 'This node was removed, but not enough of the others have said that they go on without it: it stays until they do'
-        : 'The member was removed, but not enough of the others have said that they go on without it: keep its disk until another call says that there is no such member')
+        ? `This node was removed, but not enough of the others have said that they go on without it: it stays until they do${missing}`
+        : `The member was removed, but not enough of the others have said that they go on without it: keep its disk until another call says that there is no such member${missing}`)
     }
     // Without a coordinator, nobody else says so.
-    if (!force && known?.leaseFree === true && connected?.includes(id) === false && !isSelf) return deniedError('down')
-    return new ReplicatorError(codes.timeout, `The member was not removed within ${this.#limitMs} ms. It may still be: see stats().members`)
+    if (!force && known?.leaseFree === true && connected?.includes(id) === false && !isSelf) return this.#downError()
+    const advice = isSelf || this.#hasMajority ? 'It may still be: see stats().members' : tooFew
+    return new ReplicatorError(codes.timeout, `${isSelf ? 'This node' : 'The member'} was not removed within ${this.#limitMs} ms${missing}. ${advice}`)
+  }
+
+  /** A person's word is no help where nobody is left to agree. */
+  #downError (): ReplicatorError {
+    return this.#hasMajority ? deniedError('down') : refused(`The member cannot be asked${this.#missing('')}. ${tooFew}`)
+  }
+
+  /** A majority of the members is there, this node included. */
+  get #hasMajority (): boolean {
+    const { core, id: self } = this.#host
+    const members = core?.known?.members ?? []
+    return members.filter(id => id === self || core?.connected.includes(id)).length >= majority(members)
+  }
+
+  /** Who or what a change waits for, beside this member, to be appended to a message. */
+  #missing (but: MemberId): string {
+    const { core, waitingFor, id: self } = this.#host
+    if (waitingFor !== '') return ` (${waitingFor})`
+    const known = core?.known ?? null
+    const away = known?.members.filter(id => id !== self && id !== but && core?.connected.includes(id) === false).map(id => textOf(known, id)) ?? []
+    return away.length === 0 ? '' : ` (not connected: ${away.join(', ')})`
   }
 
   #recover (members: readonly MemberId[], from: string): Promise<void> {
@@ -172,9 +199,10 @@ export class Changes {
     this.#recovery?.reject(refused('recover() was called again'))
     return new Promise((resolve, reject) => {
       const timer = this.#env.setTimer(() => {
+        const { waitingFor } = this.#host
         this.#recovery = null
         this.#input({ type: 'recover', members: [], cluster: '' })
-        reject(new ReplicatorError(codes.timeout, `The survivors have not found together within ${this.#limitMs} ms: recover() has to be called on each of them, with the same members`))
+        reject(new ReplicatorError(codes.timeout, `The survivors have not found together within ${this.#limitMs} ms${waitingFor === '' ? '' : ` (${waitingFor})`}: recover() has to be called on each of them, with the same members`))
       }, this.#limitMs)
       this.#recovery = { members, from, resolve, reject, timer }
       this.#input({ type: 'recover', members, cluster: toHex(this.#env.randomBytes(16)) })
@@ -202,9 +230,20 @@ export class Changes {
   }
 }
 
-/** Of a member's name or id; or the text itself. Also of one that was removed, as long as this node has not installed that. */
+/** As people call it. */
+function textOf (view: View, id: MemberId): string {
+  const name = nameOf(view, id)
+  return name === '' ? id : name
+}
+
+/**
+ * Of a member's id, else of its name; or the text itself. Also of one that was removed, as long as this node has not installed that. A name may
+ * be the id of another member: then it is that one's.
+ */
 function idOf ({ known, view }: Core, member: string): MemberId {
-  for (const { names, members } of [known, view].filter(view => view !== null)) {
+  const views = [known, view].filter(view => view !== null)
+  if (views.some(({ members }) => members.includes(member))) return member
+  for (const { names, members } of views) {
     const index = names.indexOf(member)
     if (index !== -1) return members[index] as MemberId
   }
@@ -214,6 +253,8 @@ function idOf ({ known, view }: Core, member: string): MemberId {
 function refused (message: string): ReplicatorError {
   return new ReplicatorError(codes.changeRefused, message)
 }
+
+const tooFew = 'Those that are up are no majority of the members, and cannot go on without the others. Bring some of these back; if they are gone for good, call recover() on those that are left'
 
 const reasons: Readonly<Record<Denial, string>> = {
   name: "Another member has the name of this node. If that one is gone for good, take its place with the option 'replaces'; else choose another name",
@@ -238,16 +279,26 @@ export function removedError (): ReplicatorError {
 /** This node cannot belong to the cluster that it has reached. */
 export function reachedError (why: 'hasData' | 'role', role: 'member' | 'witness' | 'observer'): ReplicatorError {
   const isWitness = role === 'witness'
-  if (why === 'role' && role === 'observer') return new ReplicatorError(codes.changeRefused, 'This node is a member of its cluster: to make it an observer, let it leave, and begin with an empty database')
-  if (why === 'role') return new ReplicatorError(codes.changeRefused, `This node is ${isWitness ? 'not ' : ''}a witness of its cluster: to change that, let it leave, and join again with an empty database`)
+  if (why === 'role') {
+    // Only as what it is can it leave.
+    const [is, was] = role === 'observer' ? ['a member', "'member' (or 'witness', if it was one)"] : isWitness ? ['no witness', "'member'"] : ['a witness', "'witness'"]
+    return refused(`This node is ${is} of its cluster. To change that, start it again as role: ${was}, let it leave, and begin with an empty database`)
+  }
   return new ReplicatorError(codes.hasData, isWitness
     ? 'A witness holds no data, and this database has some: give it an empty one'
     : 'This node has reached a cluster, and its database holds data of its own: join with an empty one, or say overwrite: true, and they are deleted')
 }
 
+/** Founders contradict one another. */
+export function conflictError (of: 'names' | 'data', why: string): ReplicatorError {
+  return of === 'names'
+    ? new ReplicatorError(codes.nameTaken, `No cluster can be formed: ${why}. Give each a name of its own`)
+    : new ReplicatorError(codes.dataConflict, `No cluster can be formed: ${why}. Decide whose data are right, and start the other nodes with empty databases`)
+}
+
 /** What an observer holds, it holds for ever. */
 export function partError (): ReplicatorError {
-  return new ReplicatorError(codes.changeRefused, "The database of this observer holds another part of the data than the option 'sublevel' says: begin with an empty one")
+  return refused("The database of this node was that of an observer, and holds another part of the data than the option 'sublevel' says (all of it, where that is left out). That cannot be changed: begin with an empty one")
 }
 
 export function witnessError (outcome?: Outcome): ReplicatorError {

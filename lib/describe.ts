@@ -1,6 +1,6 @@
 import type { Core } from './core/core.ts'
 import { lastPosition } from './core/entry.ts'
-import { holders } from './core/view.ts'
+import { holders, majority } from './core/view.ts'
 import type { WireMessage } from './wire/messages.ts'
 
 /** What keeps a node from being ready, for people. `minConsensus`: as its options say, null if they do not. */
@@ -11,6 +11,10 @@ export function describeWaiting (core: Core | null, minConsensus: number | null)
   if (known?.members.includes(core.self) === false && core.joining === null) return 'it was removed, and stays until enough of the others go on without it'
   if (view !== null && holders(view).length <= (minConsensus ?? 0)) {
     return `minConsensus asks for ${minConsensus} peers, and the cluster has ${holders(view).length} members with the data`
+  }
+  // Whoever takes the place of another may wait for ever.
+  if (known !== null && core.joining !== null && known.members.filter(id => core.connected.includes(id)).length < majority(known.members)) {
+    return 'joining the cluster, of which no majority is connected; if the others are gone for good, recover() has to be called on those that are left'
   }
   return core.agreement.waitingFor
 }

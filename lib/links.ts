@@ -5,8 +5,8 @@ import type { Message } from './core/messages.ts'
 import type { View } from './core/view.ts'
 import { majority } from './core/view.ts'
 import type { Environment } from './env.ts'
-import type { ErrorCode, ReplicatorError } from './errors.ts'
-import { codes } from './errors.ts'
+import type { ErrorCode } from './errors.ts'
+import { codes, ReplicatorError } from './errors.ts'
 import { readFrame } from './inbox.ts'
 import { fixedLimits } from './limits.ts'
 import { Discovery } from './net/discovery.ts'
@@ -155,9 +155,9 @@ export class Links implements NetworkHandler {
     return [...this.#links.values()].map(link => ({ ...link, heardMs: Math.round(now - link.heard) }))
   }
 
-  /** The configured addresses behind which nobody is connected, with what went wrong there last. */
+  /** The configured addresses, and those behind names, at which nobody is connected, and the names that lead nowhere; with what went wrong there last. */
   get missing (): string[] {
-    return this.#book.missing(this.#owner.id, id => this.#links.has(id))
+    return [...this.#book.missing(this.#owner.id, id => this.#links.has(id)), ...this.#discovery.missing]
   }
 
   /** How many of the configured peers are there, or may yet come; and how many have failed for good. */
@@ -310,7 +310,8 @@ export class Links implements NetworkHandler {
       if (this.#book.isFound(address)) this.#discovery.refresh()
     }
     debug('%s %s', address === null ? '' : `${address.host}:${address.port}`, error.message)
-    this.#events.onError(error)
+    const isMismatch = error instanceof ReplicatorError && error.code === codes.clusterMismatch
+    this.#events.onError(isMismatch ? mismatchError(error, this.#isAtHome) : error)
   }
 
   onResolve (address: Address, id: string): void {
@@ -322,6 +323,13 @@ export class Links implements NetworkHandler {
       this.#tellConnect(link)
     }
     this.#tellPeers()
+  }
+
+  /** It is a member beside others, and with a majority of them. */
+  get #isAtHome (): boolean {
+    const { id: self, known } = this.#owner
+    if (known === null || !known.members.includes(self) || known.members.length === 1) return false
+    return known.members.filter(id => id === self || this.#links.has(id)).length >= majority(known.members)
   }
 
   #isLive (session: Session): boolean {
@@ -377,4 +385,12 @@ export class Links implements NetworkHandler {
     link.address = session.address ?? session.peer.address ?? this.#book.addressOf(session.peer.id)
     if (link.address !== null) this.#events.onConnect(link.address)
   }
+}
+
+/** One of the two is in the wrong place: hardly the one that is with others. */
+function mismatchError (cause: ReplicatorError, isAtHome: boolean): ReplicatorError {
+  return new ReplicatorError(codes.clusterMismatch, `${cause.message}. ` + (isAtHome
+    ? 'That peer belongs to another cluster than this node, or is to join another, and was not let in'
+    : 'This node has belonged to another cluster than that peer, or one of the two is to join another. ' +
+      'If this node shall join that one, release({ purge: true }) it, and begin with an empty database, or with overwrite: true'), { cause })
 }

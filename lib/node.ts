@@ -8,11 +8,11 @@ import type { LeaseState } from './core/heartbeats.ts'
 import type { SubmissionKind } from './core/messages.ts'
 import { isInPart, samePart } from './core/part.ts'
 import type { View } from './core/view.ts'
+import { nameOf } from './core/view.ts'
 import { describe, describeWaiting } from './describe.ts'
 import { Callers } from './callers.ts'
 import { coreConfig } from './core-config.ts'
-import { deniedError, partError, reachedError, removedError, witnessError } from './changes.ts'
-import { Changes } from './changes.ts'
+import { Changes, conflictError, deniedError, partError, reachedError, removedError, witnessError } from './changes.ts'
 import type { Environment, Timer } from './env.ts'
 import type { ErrorCode } from './errors.ts'
 import { codes, ReplicatorError } from './errors.ts'
@@ -157,8 +157,8 @@ export class Node implements LinkOwner {
     if (stale) throw staleIdentityError()
     const isMember = identity !== null && recovered.view?.members.includes(identity.id) === true
     const { role, part } = this.#settings
-    if (identity !== null && !samePart(heldPart, part)) throw partError()
     if (isMember && (recovered.view?.witnesses.includes(identity.id) === true ? 'witness' : 'member') !== role) throw reachedError('role', role)
+    if (identity !== null && !samePart(heldPart, part)) throw partError()
     if (this.isWitness && recovered.data !== '') throw reachedError('hasData', role)
 
     this.#id = identity?.id ?? toHex(this.#env.randomBytes(16))
@@ -285,13 +285,14 @@ export class Node implements LinkOwner {
   get core (): Core | null { return this.#core }
   get start (): number { return this.#start }
   get history (): readonly string[] { return this.#history }
-  get name (): string { return this.#settings.name }
+  /** A member keeps the name with which it joined: that is the one by which it is called. */
+  get name (): string { return this.known?.members.includes(this.#id) === true ? nameOf(this.known, this.#id) : this.#settings.name }
   get view (): View | null { return this.#core?.view ?? null }
   get known (): View | null { return this.#core?.known ?? null }
   get cluster (): string { return this.#core?.cluster ?? '' }
   get sessions (): Session[] { return this.#links.sessions }
   get traffic (): Links['traffic'] { return this.#links.traffic }
-  get label (): string { return this.#settings.name === '' ? this.#id.slice(0, 8) : this.#settings.name }
+  get label (): string { return this.name === '' ? this.#id.slice(0, 8) : this.name }
   get stopping (): boolean { return this.#stopping }
   /** Nothing is decided here any more. */
   get stopped (): boolean { return this.#stopped }
@@ -426,8 +427,7 @@ export class Node implements LinkOwner {
       case 'conflict':
         if (this.#conflict === effect.why) break
         this.#conflict = effect.why
-        this.#events.onError(new ReplicatorError(codes.dataConflict, `No cluster can be formed: ${effect.why}. ` +
-          'Decide whose data are right, and start the other nodes with empty databases.'))
+        this.#events.onError(conflictError(effect.of, effect.why))
         break
       case 'denied':
         if (effect.why === 'stale') this.#onStale()

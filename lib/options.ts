@@ -76,7 +76,7 @@ export interface ReplicatorOptions {
   observersMax?: number | undefined
   /** How many events are kept in memory for `trace()`, from 0 to 65,536. Default 512. */
   traceMax?: number | undefined
-  /** A name for people, at most 64 characters, which no other member has. Default: none. */
+  /** A name for people, at most 64 characters, which no other member has. A member keeps the one with which it joined. Default: none. */
   name?: string | undefined
   /**
    * `'member'` (default): holds a full copy of the data. `'witness'`: votes on who takes part, and holds no data: with two members and a
@@ -241,6 +241,19 @@ export function readOptions (options: ReplicatorOptions = {}): Settings {
     replaces,
     coordinator
   }
+}
+
+/** Checks the options of a call, which are flags, false by default. Throws a TypeError on a wrong or unknown one. */
+export function readFlags<K extends string> (options: Partial<Record<K, boolean | undefined>>, ...names: readonly K[]): Record<K, boolean> {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) throw new TypeError("The argument 'options' must be an object")
+  for (const option of Object.keys(options)) {
+    if (!(names as readonly string[]).includes(option)) throw new TypeError(`There is no option '${option}'`)
+  }
+  return Object.fromEntries(names.map(name => {
+    const { [name]: flag = false } = options
+    if (typeof flag !== 'boolean') throw new TypeError(`The option '${name}' must be a boolean`)
+    return [name, flag]
+  })) as Record<K, boolean>
 }
 
 /** Checks an address that a caller gave. `what` names it in errors: `'peers[0].'`, for example. */

@@ -110,8 +110,8 @@ export class PeerBook {
 
   missing (self: string, isConnected: (id: string) => boolean): string[] {
     const missing: string[] = []
-    for (const [key, { configured, id, error }] of this.#entries) {
-      if (!configured || id === self || (id !== null && isConnected(id))) continue
+    for (const [key, { configured, found, id, error }] of this.#entries) {
+      if ((!configured && found !== 'now') || id === self || (id !== null && isConnected(id))) continue
       missing.push(error === '' ? key : `${key} (${error})`)
     }
     return missing

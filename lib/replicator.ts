@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { AbstractLevel, AbstractSnapshot } from 'abstract-level'
 import type { Environment } from './env.ts'
 import { realEnvironment } from './env.ts'
+import type { Changes } from './changes.ts'
 import { witnessError } from './changes.ts'
 import { codes, ReplicatorError } from './errors.ts'
 import type { ReplicatorEvents } from './events.ts'
@@ -18,7 +19,7 @@ import type { NodeEvents } from './node-events.ts'
 import type { ReplicatorOptions, Settings } from './options.ts'
 import type { WriteOutcome } from './outcomes.ts'
 import { readTransaction } from './outcomes.ts'
-import { eventualError, readAddress, readOptions } from './options.ts'
+import { eventualError, readAddress, readFlags, readOptions } from './options.ts'
 import type { ReplicatorStats, ReplicatorStatus } from './stats.ts'
 import { statsOf } from './stats.ts'
 import type { ByteRange, Gate } from './store/gate.ts'
@@ -124,10 +125,8 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
 
   /** Resolves when the replicator is ready. Rejects when it fails or is closed before, or if the database cannot be opened. */
   async ready (): Promise<void> {
-    if (this.#closedForGood) throw closedError()
-    await this.#level.open({ passive: true }).catch((error: unknown) => { throw this.#status === 'failed' ? this.#lastError : error })
+    await this.#opened()
     if (this.#status === 'ready') return
-    if (this.#status === 'failed' && this.#lastError !== null) throw this.#lastError
     if (this.#closedForGood) throw closedError()
     await new Promise<void>((resolve, reject) => { this.#waitingForReady.push({ resolve, reject }) })
   }
@@ -149,7 +148,8 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
       throw new TypeError("The first argument 'options' must be a port or an object, as for net.Server#listen()")
     }
     if (this.#closedForGood) throw closedError()
-    const first = await this.#network.listen(options)
+    // The network of a node that has failed is closed; why it has failed is what matters.
+    const first = await this.#network.listen(options).catch((error: unknown) => { throw this.#node.failure ?? error })
     const listening = { options, listener: Promise.resolve(first) }
     this.#listening.add(listening)
     return {
@@ -175,14 +175,17 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
   /**
    * Leaves the cluster, which goes on without this node: its writes that are under way settle first, and if it coordinates, it hands over. Then it
    * is closed. Rejects, and goes on as before, with LEVEL_CHANGE_REFUSED where the others could not go on, or would be fewer than the
-   * `minConsensus` of one of them asks for (unless `force`), and with LEVEL_TIMEOUT if it does not get through.
+   * `minConsensus` of one of them asks for (unless `force`), and with LEVEL_TIMEOUT if it does not get through. An observer is no member,
+   * and is just closed.
    */
   async leave (options: { force?: boolean } = {}): Promise<void> {
-    const { force = false } = options
-    if (typeof force !== 'boolean') throw new TypeError("The option 'force' must be a boolean")
-    if (this.#closedForGood) throw closedError()
-    // An observer belongs to nothing that it could leave.
-    if (!this.#node.isObserver) await this.#node.changes.leave(force)
+    const { force } = readFlags(options, 'force')
+    if (this.#node.isObserver) {
+      // It belongs to nothing that it could leave; if it is one: on the database of a member, it fails when it starts.
+      await this.#opened()
+      await this.#node.starting
+      this.#assertNotFailed()
+    } else await this.#changes.leave(force)
     await this.close()
   }
 
@@ -191,11 +194,9 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
    * it. `force`: on the word of the caller, it is down for good; that is needed where nobody can be excluded. Rejects like `leave()`.
    */
   async removePeer (member: string, options: { force?: boolean } = {}): Promise<void> {
-    const { force = false } = options
+    const { force } = readFlags(options, 'force')
     if (typeof member !== 'string' || member === '') throw new TypeError("The first argument 'member' must be the name or id of a member")
-    if (typeof force !== 'boolean') throw new TypeError("The option 'force' must be a boolean")
-    if (this.#closedForGood) throw closedError()
-    await this.#node.changes.remove(member, force)
+    await this.#changes.remove(member, force)
   }
 
   /**
@@ -207,8 +208,7 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
     if (!Array.isArray(members) || members.length === 0 || members.some(member => typeof member !== 'string' || member === '')) {
       throw new TypeError("The first argument 'members' must be the names or ids of the survivors")
     }
-    if (this.#closedForGood) throw closedError()
-    await this.#node.changes.recover(members)
+    await this.#changes.recover(members)
     const { cluster, epoch } = this.#node.core?.known ?? { cluster: '', epoch: 0 }
     return { cluster, epoch }
   }
@@ -290,8 +290,7 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
    * unless `force` says that the data may be left without them.
    */
   async release (options: { purge?: boolean, force?: boolean } = {}): Promise<void> {
-    const { purge: purged = false, force = false } = options
-    if (typeof purged !== 'boolean' || typeof force !== 'boolean') throw new TypeError("The options 'purge' and 'force' must be booleans")
+    const { purge: purged, force } = readFlags(options, 'purge', 'force')
     if (this.#released) {
       if (purged) throw new ReplicatorError(codes.closed, 'The database was released before: wrap it again to purge it')
       return
@@ -316,6 +315,24 @@ export class DatabaseReplicator<T = AnyLevel> extends EventEmitter<ReplicatorEve
 
   async [asyncDispose] (): Promise<void> {
     await this.close()
+  }
+
+  /** Resolves when the database is open. Rejects if it cannot be, or if this node has failed. */
+  async #opened (): Promise<void> {
+    if (this.#closedForGood) throw closedError()
+    await this.#level.open({ passive: true }).catch((error: unknown) => { throw this.#status === 'failed' ? this.#lastError : error })
+    this.#assertNotFailed()
+  }
+
+  #assertNotFailed (): void {
+    if (this.#status === 'failed' && this.#lastError !== null) throw this.#lastError
+  }
+
+  get #changes (): Changes {
+    if (this.#closedForGood) throw closedError()
+    // Where the database cannot be opened, there is no node that could tell.
+    this.#assertNotFailed()
+    return this.#node.changes
   }
 
   // The database's side.

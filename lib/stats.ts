@@ -14,6 +14,7 @@ export type ReplicatorStatus = 'opening' | 'notready' | 'ready' | 'failed' | 'cl
 export interface PeerStats {
   /** 32 hex digits. */
   id: string
+  /** Of a member, that with which it joined. */
   name: string
   address: Address | null
   connected: boolean
@@ -40,6 +41,7 @@ export interface PeerStats {
 export interface ReplicatorStats {
   /** 32 hex digits; empty until the store has been read. */
   id: string
+  /** Of a member, that with which it joined; of anybody else, what the option says. */
   name: string
   role: 'member' | 'witness' | 'observer'
   /** Of this package. */
@@ -124,9 +126,14 @@ export function statsOf (node: Node, { status, statusSince, lastError }: Pick<Re
       applied: core?.appliedBy(id) ?? 0
     }
   }
+  // Of a member, the name by which others call it, whatever it says itself.
+  const nameOf = (id: string, said = ''): string => {
+    const where = [known, view].find(view => view?.members.includes(id) === true) ?? null
+    return where === null ? said : memberName(where, id)
+  }
   const connected = node.traffic.map(({ session, since, heardMs, bytesIn, bytesOut }): PeerStats => ({
     id: session.peer.id,
-    name: session.peer.name,
+    name: nameOf(session.peer.id, session.peer.name),
     address: session.peer.address ?? session.address,
     connected: true,
     observer: session.peer.observer,
@@ -137,7 +144,6 @@ export function statsOf (node: Node, { status, statusSince, lastError }: Pick<Re
     bytesOut,
     ...standing(session.peer.id)
   }))
-  const nameOf = (id: string): string => id === node.id ? settings.name : connected.find(peer => peer.id === id)?.name ?? (known === null ? '' : memberName(known, id))
   const missing = (known?.members ?? [])
     .filter(id => id !== node.id && !connected.some(peer => peer.id === id))
     .map((id): PeerStats => ({
@@ -146,7 +152,7 @@ export function statsOf (node: Node, { status, statusSince, lastError }: Pick<Re
 
   return {
     id: node.id,
-    name: settings.name,
+    name: node.name,
     role: settings.role,
     version,
     protocol: ownVersions.max,
@@ -180,7 +186,7 @@ export function statsOf (node: Node, { status, statusSince, lastError }: Pick<Re
     rejectedWrites: rejected,
     unknownWrites: unknown,
     peers: [...connected, ...missing],
-    waitingFor: status === 'ready' ? '' : status === 'failed' ? lastError?.message ?? '' : node.waitingFor,
+    waitingFor: status === 'ready' || status === 'closed' ? '' : status === 'failed' ? lastError?.message ?? '' : node.waitingFor,
     // Where the database cannot be opened, there is no node that could fail, or the one of before.
     failure: status === 'failed' ? lastError as ReplicatorError : node.failure,
     lastError

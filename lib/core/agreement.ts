@@ -46,7 +46,7 @@ export interface AgreementHost extends AcceptorHost {
   appliedBy (member: MemberId): number
   /** A view was chosen. */
   learn (view: View): void
-  onConflict (why: string): void
+  onConflict (of: 'names' | 'data', why: string): void
 }
 
 interface Proposal {
@@ -313,7 +313,7 @@ export class Agreement {
     if (!decision.found) {
       this.waitingFor = decision.why
       this.#proposal = null
-      if ('conflict' in decision) this.#host.onConflict(decision.why)
+      if ('conflict' in decision) this.#host.onConflict(decision.conflict, decision.why)
       return
     }
     const { members } = decision
@@ -357,7 +357,9 @@ export class Agreement {
     // Whoever is missing gets its time to come back.
     const missing = known.live.some(({ id }) => !reachable.includes(id) && !isGone(id))
     const all = known.members.every(id => reachable.includes(id) || forced.includes(id))
-    if (missing || (known.leaseFree ? !all || !isQuorum(reachable, known, true) : !this.#isQuorum(known, reachable))) {
+    // Where nobody has promised anything newer, the members read, and shall not stop for what no majority can agree on.
+    const isFutile = promised <= known.epoch && !isQuorum(reachable, known, true)
+    if (missing || (known.leaseFree ? !all || isFutile : !this.#isQuorum(known, reachable))) {
       this.waitingFor = 'waiting for members to connect'
       this.#proposal = null
       return

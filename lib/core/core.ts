@@ -361,7 +361,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
   copied (): void { this.copying.end() }
   onCaughtUp (): void { this.agreement.announce() }
   onDiverged (position: number, peer: MemberId): void { this.emit({ type: 'diverged', position, peer }) }
-  onConflict (why: string): void { this.emit({ type: 'conflict', why }) }
+  onConflict (of: 'names' | 'data', why: string): void { this.emit({ type: 'conflict', of, why }) }
 
   // Inputs.
 

@@ -78,8 +78,8 @@ export type Effect =
   | { readonly type: 'removed' }
   /** This node cannot belong to the cluster that it has reached: it holds data of its own, or it has another role there. */
   | { readonly type: 'refused', readonly why: 'hasData' | 'role' }
-  /** Founders hold different data: no cluster is formed until a person decides. */
-  | { readonly type: 'conflict', readonly why: string }
+  /** Founders hold different data, or have one name: no cluster is formed until a person decides. */
+  | { readonly type: 'conflict', readonly of: 'names' | 'data', readonly why: string }
 
 export type Input =
   /** A session is up. Its peer's messages follow in order, until `down`. `observer`: that is all that the peer is. */

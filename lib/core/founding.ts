@@ -11,8 +11,8 @@ export interface FounderStatement extends Founding {
 export type FoundingDecision =
   /** Not yet; `why` is for people. */
   | { readonly found: false, readonly why: string }
-  /** These founders hold different data: somebody has to decide. */
-  | { readonly found: false, readonly why: string, readonly conflict: true }
+  /** These founders hold different data, or have one name: somebody has to decide. */
+  | { readonly found: false, readonly why: string, readonly conflict: 'names' | 'data' }
   | { readonly found: true, readonly members: readonly MemberId[], readonly witnesses: readonly MemberId[], readonly names: readonly string[], readonly seeder: MemberId | null }
 
 /**
@@ -59,12 +59,12 @@ export function decideFounding (self: MemberId, statements: ReadonlyMap<MemberId
   if (witnesses.length === members.length) return { found: false, why: 'waiting for a member that is no witness' }
   const names = members.map(id => set.get(id)?.name ?? '')
   const twice = names.find((name, i) => name !== '' && names.indexOf(name) !== i)
-  if (twice !== undefined) return { found: false, conflict: true, why: `two founding nodes have the name '${twice}'` }
+  if (twice !== undefined) return { found: false, conflict: 'names', why: `two founding nodes have the name '${twice}'` }
 
   const withData = members.filter(id => set.get(id)?.data !== '')
   const digests = new Set(withData.map(id => set.get(id)?.data))
   if (digests.size > 1) {
-    return { found: false, conflict: true, why: `${withData.length} founding nodes hold different data` }
+    return { found: false, conflict: 'data', why: `${withData.length} founding nodes hold different data` }
   }
 
   // Data that all founders hold alike are where they should be. Else one of those that have them writes them into the log.

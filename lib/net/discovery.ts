@@ -23,6 +23,8 @@ const RETRY_MS = 1_000
 interface Source {
   readonly name: PeerName
   addresses: readonly Address[]
+  /** Why it could not be resolved the last time; empty if it could. */
+  error: string
 }
 
 /** Finds peers by name, again and again, as they come and go. */
@@ -42,7 +44,12 @@ export class Discovery {
     this.#env = env
     this.#resolver = resolver
     this.#events = events
-    this.#sources = names.map(name => ({ name, addresses: [] }))
+    this.#sources = names.map(name => ({ name, addresses: [], error: '' }))
+  }
+
+  /** The names that lead nowhere, and why. */
+  get missing (): string[] {
+    return this.#sources.filter(({ addresses }) => addresses.length === 0).map(({ name, error }) => error === '' ? textOf(name) : `${textOf(name)} (${error})`)
   }
 
   start (): void {
@@ -87,8 +94,10 @@ export class Discovery {
       // What cannot be dialled is not worth a word: others may know what to do with it.
       const addresses = (await this.#addressesOf(source.name)).filter(address => address.port > 0 && isAddress(address))
       source.addresses = addresses
+      source.error = ''
       return true
     } catch (error) {
+      source.error = (error as { code?: string }).code ?? reasonOf(error)
       if (!this.#stopped) this.#onFailure(source.name, error)
       return false
     }
@@ -100,8 +109,7 @@ export class Discovery {
       this.stop()
       return this.#events.onError(cause)
     }
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    this.#events.onError(new ReplicatorError(codes.connectionLost, `The peers behind ${'srv' in name ? name.srv : name.dns} cannot be found: ${reason}`, { cause }))
+    this.#events.onError(new ReplicatorError(codes.connectionLost, `The peers behind ${textOf(name)} cannot be found: ${reasonOf(cause)}`, { cause }))
   }
 
   async #addressesOf (name: PeerName): Promise<Address[]> {
@@ -112,4 +120,12 @@ export class Discovery {
     const hosts = await this.#resolver.addresses(name.dns)
     return hosts.map(host => ({ host, port: name.port }))
   }
+}
+
+function reasonOf (error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function textOf (name: PeerName): string {
+  return 'srv' in name ? name.srv : name.dns
 }

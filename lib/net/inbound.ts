@@ -206,6 +206,6 @@ const ignore: LinkHandler = {
   onClose () {}
 }
 
-function nameOf (peer: Identity): string {
-  return peer.id.slice(0, 8)
+function nameOf ({ id, address }: Identity): string {
+  return address === null ? id.slice(0, 8) : `${id.slice(0, 8)} at ${address.host}:${address.port}`
 }

@@ -4,9 +4,6 @@ import { codes } from '../errors.ts'
 /** What somebody whose node was refused for this reason should know, for the end of a message. */
 export function adviceFor (code: ErrorCode): string {
   switch (code) {
-    case codes.clusterMismatch:
-      return '. This node has belonged to another cluster than that peer, or than that peer is to join. ' +
-        'If it shall join that one, release({ purge: true }) it, and begin with an empty database, or with overwrite: true'
     case codes.staleIdentity:
       return '. That peer has seen a later start of this node, or another copy of its disk'
     case codes.unauthorized:

@@ -121,6 +121,24 @@ tape('free of leases: the view with one that joins was accepted and never opened
   t.deepEqual(writesOfAll(cluster), [])
 })
 
+tape('free of leases, one of two is lost when a third has joined, and the other has not heard of it', { timeout }, async (t) => {
+  const cluster = founded('ab', null)
+  const [coordinator, x] = roles(cluster) as [string, string]
+  cluster.join('c')
+  upTo(cluster, new RegExp(`^${coordinator} persists .*view`)).run()
+  freeze(cluster, coordinator + 'c', x)
+  t.ok(until(cluster, () => membersOf(cluster, 'c') === 'abc'))
+  t.equal(membersOf(cluster, x), 'ab')
+  cluster.crash(coordinator)
+  cluster.node(coordinator).gone = true
+  // x has promised that view, so it reads no more, and c knows that it is chosen: together they are a majority.
+  cluster.join('d', { replaces: coordinator })
+  cluster.frozen.clear()
+  t.deepEqual(cluster.settle(undefined, present(cluster)), [])
+  t.equal(membersOf(cluster, x), [x, 'c', 'd'].sort().join(''))
+  t.deepEqual(writesOfAll(cluster), [])
+})
+
 tape('the coordinator stays as long as those that would remain are not connected', { timeout }, async (t) => {
   const cluster = founded('abcw', 1, 'w')
   const [coordinator, x, y] = roles(cluster) as [string, string, string]

@@ -71,7 +71,7 @@ export class FakeHost implements AgreementHost {
 
   open (opened: View): void { this.opened.push(opened) }
   learn (learned: View): void { this.known = learned }
-  onConflict (why: string): void { this.conflicts.push(why) }
+  onConflict (_of: string, why: string): void { this.conflicts.push(why) }
 
   connect (...ids: string[]): this {
     for (const id of ids) this.agreement.onUp(id, 1)

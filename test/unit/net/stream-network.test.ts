@@ -425,11 +425,11 @@ test('network: a peer that is refused is told why, and tries again', timeout, as
 
 test('network: a node that is refused is told what to do', timeout, async (t) => {
   const [a, b] = [new Node('1'), new Node('2')]
-  b.verdict = () => codes.clusterMismatch
+  b.verdict = () => codes.staleIdentity
   a.network.dial(await b.listen())
   a.network.start(a)
   const [error] = await once(a, 'failure')
-  t.match(error.message, /another cluster.*release\(\{ purge: true \}\)/)
+  t.match(error.message, /a later start of this node, or another copy of its disk/)
   await closeAll(a, b)
 })
 

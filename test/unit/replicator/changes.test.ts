@@ -1,5 +1,5 @@
 import test from 'tape'
-import { Changes } from '../../../lib/changes.ts'
+import { Changes, reachedError } from '../../../lib/changes.ts'
 import type { Core } from '../../../lib/core/core.ts'
 import type { Input } from '../../../lib/core/effects.ts'
 import type { Joining } from '../../../lib/core/messages.ts'
@@ -7,7 +7,7 @@ import type { View } from '../../../lib/core/view.ts'
 import type { Environment } from '../../../lib/env.ts'
 import { codes, ReplicatorError } from '../../../lib/errors.ts'
 import { joiningOf, viewOf } from '../../support/core-parts.ts'
-import { verdict } from './trio.ts'
+import { rejection, verdict } from './trio.ts'
 
 const timeout = 30_000
 
@@ -17,6 +17,7 @@ class FakeHost {
   failure: ReplicatorError | null = null
   stopping = false
   waiting = 0
+  waitingFor = ''
   known: View | null = viewOf({ names: ['one', 'two', ''] })
   /** The one installed; null: none. */
   view: View | null = null
@@ -94,6 +95,16 @@ test('members have names', { timeout }, async (t) => {
   t.same(host.told(), ['remove b'])
   t.equal(await verdict(host.changes.remove('one', false)), 'LEVEL_CHANGE_REFUSED -', 'nobody removes itself')
   t.equal(await verdict(host.changes.remove('a', true)), 'LEVEL_CHANGE_REFUSED -')
+
+  // Somebody gave a member the id of another for a name.
+  host.known = viewOf({ names: ['one', 'c', ''] })
+  void host.changes.remove('c', false)
+  t.same(host.told(), ['remove c'], 'what is an id is no name')
+  host.view = viewOf()
+  host.isInstalled = false
+  host.known = viewOf({ members: ['a', 'b'], before: ['a', 'b', 'c'], names: ['one', 'c'] })
+  void host.changes.remove('c', false)
+  t.same(host.told(), ['remove c'], 'nor that of one that is not gone for good')
 })
 
 test('a removal that takes too long is not asked for any more', { timeout }, async (t) => {
@@ -139,6 +150,59 @@ test('where nobody can be excluded, a removal that takes too long says what is n
   t.equal(await expired('c', true, ['b'], true), 'LEVEL_TIMEOUT -', 'it was said')
   t.equal(await expired('c', false, ['b', 'c'], true), 'LEVEL_TIMEOUT -', 'it is there')
   t.equal(await expired('c', false, ['b'], false), 'LEVEL_TIMEOUT -', 'it will be excluded')
+})
+
+async function messageOf (promise: Promise<unknown>): Promise<string> {
+  return (await rejection(promise))?.message ?? 'resolved'
+}
+
+test('a change that takes too long says who is missing', { timeout }, async (t) => {
+  const expired = async (change: (changes: Changes) => Promise<unknown>, set: Partial<FakeHost> = {}): Promise<string> => {
+    const host = Object.assign(new FakeHost(), set)
+    const promise = change(host.changes)
+    await new Promise(resolve => setImmediate(resolve))
+    host.expire()
+    return await messageOf(promise)
+  }
+  const [remove, leave] = [(changes: Changes) => changes.remove('c', false), (changes: Changes) => changes.leave(false)]
+  t.equal(await expired(remove), 'The member was not removed within 300 ms. It may still be: see stats().members')
+  t.equal(await expired(leave), 'This node was not removed within 300 ms. It may still be: see stats().members')
+  t.equal(await expired(remove, { connected: ['b'] }), 'The member was not removed within 300 ms. It may still be: see stats().members', 'that it is down itself is no news')
+  t.equal(await expired(leave, { connected: ['c'] }), 'This node was not removed within 300 ms (not connected: two). It may still be: see stats().members')
+  t.equal(await expired(leave, { connected: ['b'] }), 'This node was not removed within 300 ms (not connected: c). It may still be: see stats().members', 'without a name, by its id')
+  t.match(await expired(leave, { connected: ['b'], waitingFor: 'waiting for members to connect: host:1 (ECONNREFUSED)' }),
+    /^This node was not removed within 300 ms \(waiting for members to connect: host:1 \(ECONNREFUSED\)\)/)
+  t.match(await expired(changes => changes.recover(['a', 'b']), { ready: false, connected: [], waitingFor: 'waiting: host:1 (ECONNREFUSED)' }), /within 300 ms \(waiting: host:1 \(ECONNREFUSED\)\): recover\(\) has to be called/)
+  const gone = { known: viewOf({ epoch: 5, members: ['a', 'b'], before: ['a', 'b', 'c'], names: ['one', 'two'] }), view: viewOf(), isInstalled: false, connected: [] }
+  t.match(await expired(remove, gone), /^The member was removed, but .* \(not connected: two\)$/)
+})
+
+test('where no majority of the members is up, what helps is to recover', { timeout }, async (t) => {
+  const lateOf = async (force: boolean, set: Partial<FakeHost>): Promise<string> => {
+    const host = Object.assign(new FakeHost(), set)
+    const removal = host.changes.remove('b', force)
+    host.expire()
+    const error = await rejection(removal)
+    return `${String(error?.code)} ${String(error?.message.match(/force|recover\(\)|stats\(\)/)?.[0])}`
+  }
+  const [pair, trio] = [{ known: viewOf({ leaseFree: true, members: ['a', 'b'], names: ['one', 'two'] }) }, { known: viewOf({ leaseFree: true }) }]
+  t.equal(await lateOf(false, { ...trio, connected: ['c'] }), 'LEVEL_CHANGE_REFUSED force')
+  t.equal(await lateOf(false, { ...trio, connected: [] }), 'LEVEL_CHANGE_REFUSED recover()')
+  t.equal(await lateOf(false, { ...pair, connected: [] }), 'LEVEL_CHANGE_REFUSED recover()')
+  t.equal(await lateOf(true, { ...pair, connected: [] }), 'LEVEL_TIMEOUT recover()')
+  t.equal(await lateOf(true, { ...pair, connected: ['b'] }), 'LEVEL_TIMEOUT stats()', 'it is there')
+  t.equal(await lateOf(false, { connected: [] }), 'LEVEL_TIMEOUT recover()')
+
+  const host = Object.assign(new FakeHost(), pair, { connected: [] })
+  const denied = host.changes.remove('b', false)
+  host.changes.onDenied('b', 'down')
+  t.match(await messageOf(denied), /recover\(\)/, 'also if the coordinator says so')
+})
+
+test('a node is told how it can leave to change its role', { timeout }, async (t) => {
+  t.match(reachedError('role', 'observer').message, /^This node is a member of its cluster.* start it again as role: 'member' \(or 'witness', if it was one\), let it leave, and begin with an empty database$/)
+  t.match(reachedError('role', 'witness').message, /^This node is no witness of its cluster.* start it again as role: 'member', let it leave/)
+  t.match(reachedError('role', 'member').message, /^This node is a witness of its cluster.* start it again as role: 'witness', let it leave/)
 })
 
 test('what is denied rejects, with why', { timeout }, async (t) => {
@@ -237,7 +301,11 @@ test('survivors: members, this one among them, where the cluster does not work',
   host.ready = false
   t.equal(await verdict(host.changes.recover(['b'])), refused, 'without itself')
   t.equal(await verdict(host.changes.recover(['a', 'x'])), refused, 'with a stranger')
-  t.equal(await verdict(host.changes.recover(['a'])), refused, 'b is there')
+  t.equal(await messageOf(host.changes.recover(['a'])), 'Member two is connected: it is a survivor, too')
+  host.ready = true
+  host.known = viewOf({ witnesses: ['a'] })
+  t.equal(await verdict(host.changes.recover(['a', 'b'])), refused, 'a witness that follows a majority')
+  host.ready = false
   host.known = viewOf({ witnesses: ['a', 'b'], live: [{ id: 'c', since: 1 }] })
   t.equal(await verdict(host.changes.recover(['a', 'b'])), refused, 'none has the data')
   host.known = viewOf({ names: ['one', 'two', ''] })
@@ -250,6 +318,14 @@ test('survivors: members, this one among them, where the cluster does not work',
   t.equal(host.timers.size, 1, 'neither the same cluster, nor others')
   host.learn(viewOf({ epoch: 9, cluster: 'x', members: ['a', 'b'] }))
   t.same([await verdict(recovery), host.timers.size], ['resolved', 0])
+})
+
+test('a witness beside a coordinator that has lost the majority recovers', { timeout }, async (t) => {
+  const host = new FakeHost()
+  host.known = viewOf({ members: ['a', 'b', 'c', 'd'], witnesses: ['a'] })
+  host.connected = ['b']
+  void host.changes.recover(['a', 'b'])
+  t.same(host.told(), ['recover ab'], 'although it is ready')
 })
 
 test('a recovery that takes too long, is said anew, or ends with the node', { timeout }, async (t) => {

@@ -97,6 +97,15 @@ test('a name is that of one member', { timeout }, async (t) => {
   t.equal(first.replicator.stats().members.length, 1)
 })
 
+test('founders of one name are told to choose others', { timeout }, async (t) => {
+  const board = new Switchboard()
+  const pair = [1, 2].map(port => createMember(t, board, port, [3 - port], { name: 'same', writeTimeoutMs: 300 }))
+  const errors = await Promise.all(pair.map(({ replicator }) => next(replicator, 'error', error => (error as { code?: string }).code === 'LEVEL_NAME_TAKEN')))
+  for (const [error] of errors) t.match(error.message, /two founding nodes have the name 'same'. Give each a name of its own/)
+  t.deepEqual(pair.map(({ replicator }) => [replicator.status, replicator.stats().waitingFor]), Array(2).fill(['notready', "two founding nodes have the name 'same'"]))
+  t.equal(await verdict(pair[0]?.db.put('a', '1') as Promise<void>), 'LEVEL_TIMEOUT aborted')
+})
+
 test('data of its own are not thrown away unasked', { timeout }, async (t) => {
   const board = new Switchboard()
   const trio = createTrio(t, {}, board)

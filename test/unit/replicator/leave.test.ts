@@ -37,6 +37,7 @@ test('a member leaves, and the others go on without it', { timeout }, async (t) 
     const others = without(trio, member)
     await member.replicator.leave()
     t.equal(member.replicator.status, 'closed', `the coordinator: ${String(leads)}`)
+    t.equal(member.replicator.stats().waitingFor, '', 'it waits for nothing')
     t.equal(await member.db.get('a'), '1', 'its data are what they were')
     t.equal(await verdict(member.db.put('b', '2')), 'LEVEL_REPLICATOR_CLOSED aborted')
     await others[0]?.db.put('c', '3')
@@ -250,9 +251,16 @@ test('what is no argument', { timeout }, async (t) => {
   await replicator.ready()
   const wrong: Array<[string, () => Promise<unknown>, RegExp]> = [
     ['leave, force', () => replicator.leave({ force: 1 as never }), /'force' must be a boolean/],
+    ['leave, null', () => replicator.leave(null as never), /'options' must be an object/],
+    ['leave, an option that there is not', () => replicator.leave({ forced: true } as never), /'forced'/],
     ['removePeer without a name', () => replicator.removePeer(''), /'member'/],
     ['removePeer of a number', () => replicator.removePeer(1 as never), /'member'/],
     ['removePeer, force', () => replicator.removePeer('x', { force: 'yes' as never }), /'force' must be a boolean/],
+    ['removePeer, null', () => replicator.removePeer('x', null as never), /'options' must be an object/],
+    ['removePeer, an option that there is not', () => replicator.removePeer('x', { purge: true } as never), /'purge'/],
+    ['release, a text', () => replicator.release('purge' as never), /'options' must be an object/],
+    ['release, an option that there is not', () => replicator.release({ Purge: true } as never), /'Purge'/],
+    ['release, purge', () => replicator.release({ purge: 'yes' as never }), /'purge' must be a boolean/],
     ['recover nobody', () => replicator.recover([]), /'members'/],
     ['recover a text', () => replicator.recover('x' as never), /'members'/],
     ['recover a number', () => replicator.recover(['x', 1 as never]), /'members'/]

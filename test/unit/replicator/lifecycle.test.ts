@@ -29,6 +29,9 @@ test('ready() rejects when the database cannot open', { timeout }, async (t) => 
   t.equal(error?.code, 'LEVEL_STORE_FAILED')
   t.match(error?.message ?? '', /^The database could not be opened: no such disk\. /)
   t.equal(replicator.status, 'failed')
+  for (const call of [() => replicator.leave(), () => replicator.removePeer('b'), () => replicator.recover(['a'])]) {
+    t.equal(await rejection(call()), error, 'what changes a cluster rejects with the same')
+  }
   await replicator.close()
   t.equal(replicator.status, 'closed')
 })

@@ -1,8 +1,8 @@
 import test from 'tape'
 import type { View } from '../../../lib/core/view.ts'
 import { realEnvironment } from '../../../lib/env.ts'
-import type { ErrorCode, ReplicatorError } from '../../../lib/errors.ts'
-import { codes } from '../../../lib/errors.ts'
+import type { ErrorCode } from '../../../lib/errors.ts'
+import { codes, ReplicatorError } from '../../../lib/errors.ts'
 import { readFrame } from '../../../lib/inbox.ts'
 import type { LinkMemory } from '../../../lib/links.ts'
 import { fixedLimits } from '../../../lib/limits.ts'
@@ -68,6 +68,7 @@ function setUp (options: ReplicatorOptions = {}, resolver: Partial<Resolver> = {
   const network = new FakeNetwork()
   const owner = { id: 'me', start: 3, history: ['n3', 'n2'], name: 'm', cluster: '', known: null as View | null }
   const events: string[] = []
+  const errors: Error[] = []
   const kept: string[][] = []
   const sightings = new Map<string, Sighting | null>()
   const missing = async (): Promise<never> => { throw new Error('ENOTFOUND') }
@@ -78,13 +79,16 @@ function setUp (options: ReplicatorOptions = {}, resolver: Partial<Resolver> = {
     onDisconnect: address => { events.push(`disconnect ${textOf(address)}`) },
     onReconnect () {},
     onFail: address => { events.push(`fail ${textOf(address)}`) },
-    onError: error => { events.push(`error ${(error as ReplicatorError).code}`) },
+    onError: error => {
+      errors.push(error)
+      events.push(`error ${(error as ReplicatorError).code}`)
+    },
     onRefused: code => { events.push(`refused ${code}`) },
     onSighting: (peer, sighting) => { sightings.set(peer, sighting) },
     onAddresses: addresses => { kept.push(addresses.map(textOf)) }
   })
   for (const address of readOptions({ port: 1000, ...options }).peers) links.addConfigured(address, false)
-  return { network, owner, events, kept, sightings, links }
+  return { network, owner, events, errors, kept, sightings, links }
 }
 
 function peer (id: string, fields: Partial<Identity> = {}): Identity {
@@ -145,6 +149,27 @@ test('links: a node that is to join one cluster meets no other', { timeout }, as
   t.equal(network.handler.judge(peer('a', { cluster: clusterC })), null)
   t.equal(network.handler.judge(peer('b')), null)
   t.equal(network.handler.judge(peer('c', { cluster: clusterD })), codes.clusterMismatch)
+})
+
+test('links: whoever meets another cluster is told what to do, if anything', { timeout }, async (t) => {
+  const { network, links, owner, errors } = setUp()
+  links.start(noMemory)
+  const met = (): string => {
+    network.handler.onError(new ReplicatorError(codes.clusterMismatch, 'refused by peer x'), null)
+    return errors.pop()?.message ?? ''
+  }
+  const advice = /^refused by peer x\. This node has belonged to another cluster.*release\(\{ purge: true \}\)/
+  t.match(met(), advice)
+  for (const members of [['me'], ['a', 'b', 'me'], ['a', 'b']]) {
+    Object.assign(owner, { cluster: clusterC, known: viewOf(...members) })
+    t.match(met(), advice, 'it is alone, or no member')
+  }
+  owner.known = viewOf('a', 'b', 'me')
+  network.connect(peer('b'))
+  t.match(met(), /^refused by peer x\. That peer belongs to another cluster.*was not let in$/)
+  const other = new ReplicatorError(codes.connectionLost, 'lost')
+  network.handler.onError(other, at(1))
+  t.equal(errors.pop(), other, 'other errors are passed on')
 })
 
 test('links: those who are no members do not keep out members', { timeout }, async (t) => {
@@ -273,6 +298,7 @@ test('links: peers that are found by name are dialled, and are no founders', { t
   await first
   t.deepEqual(network.dialled, ['localhost:1', '10.0.0.1:7'], 'not its own')
   t.deepEqual(links.reachable, { reachable: 1, failed: 0 })
+  t.deepEqual(links.missing, ['localhost:1', '10.0.0.1:7'])
 
   answers = ['10.0.0.3']
   const again = once()
@@ -281,14 +307,17 @@ test('links: peers that are found by name are dialled, and are no founders', { t
   await again
   t.deepEqual(network.dialled, ['localhost:1', '10.0.0.3:7'], 'resolved again; what has failed and is not found any more is dialled no more')
   t.deepEqual(events, ['fail 10.0.0.1:7', 'error undefined'])
+  t.deepEqual(links.missing, ['localhost:1', '10.0.0.3:7'])
 })
 
 test('links: a name that leads nowhere is an error event', { timeout }, async (t) => {
   const { links, events } = setUp({ peers: [{ srv: '_db._tcp.local' }] })
   t.teardown(() => { links.stop() })
+  t.deepEqual(links.missing, ['_db._tcp.local'], 'not looked up yet')
   links.start(noMemory)
   while (events.length === 0) await new Promise<void>(resolve => { setImmediate(resolve) })
   t.deepEqual(events, ['error LEVEL_CONNECTION_LOST'])
+  t.deepEqual(links.missing, ['_db._tcp.local (ENOTFOUND)'])
 })
 
 test('links: an observer for which too much is passed on is disconnected, and nobody else', { timeout }, async (t) => {

@@ -79,6 +79,18 @@ test('a handle closes what is just coming back', { timeout }, async (t) => {
   await db.close()
 })
 
+test('listen() on a node that has failed rejects with why', { timeout }, async (t) => {
+  const db = new MemoryLevel<string, string>()
+  await db.put('own', '1')
+  const replicator = Replicator(db, { role: 'witness' })
+  const failure = await rejection(replicator.ready())
+  t.equal(failure?.code, 'LEVEL_HAS_DATA')
+  t.equal(await rejection(replicator.listen({ port: 0, host })), failure)
+  await replicator.close()
+  t.equal((await rejection(replicator.listen({ port: 0, host })))?.code, 'LEVEL_REPLICATOR_CLOSED')
+  await db.close()
+})
+
 test('listen() rejects as a server fails, and takes only what a server takes', { timeout }, async (t) => {
   const [port] = await freePorts(1) as [number]
   const db = new MemoryLevel<string, string>()

@@ -110,7 +110,7 @@ test('an observer is no member, and changes none', { timeout }, async (t) => {
   t.equal((await rejection(observer.replicator.removePeer(one.replicator.stats().id)))?.code, 'LEVEL_NOT_MEMBER')
   t.equal((await rejection(observer.replicator.recover([one.replicator.stats().id])))?.code, 'LEVEL_NOT_MEMBER')
   await observer.replicator.leave()
-  t.equal(observer.replicator.status, 'closed')
+  t.deepEqual([observer.replicator.status, observer.replicator.stats().waitingFor], ['closed', ''])
   t.equal(one.replicator.stats().members.length, 3)
 })
 
@@ -119,7 +119,19 @@ test('a database that was a member\'s is no observer\'s, and the other way round
   await three.replicator.close()
   await three.replicator.release()
   const wrong = createMember(t, board, 3, [1, 2], { db: three.db, role: 'observer', knowsItself: false })
-  t.equal((await rejection(wrong.replicator.ready()))?.code, 'LEVEL_CHANGE_REFUSED')
+  const refused = await rejection(wrong.replicator.ready())
+  t.equal(refused?.code, 'LEVEL_CHANGE_REFUSED')
+  t.equal(await rejection(wrong.replicator.leave()), refused, 'it has not left')
+  t.equal(wrong.replicator.status, 'failed')
+  await wrong.replicator.release()
+  const part = createMember(t, board, 3, [1, 2], { db: three.db, role: 'observer', sublevel: 'lists', knowsItself: false })
+  t.match(String(await rejection(part.replicator.leave())), /start it again as role: 'member'/, 'nor where it is just starting')
+  await part.replicator.release()
+  await three.db.close()
+  const opening = createMember(t, board, 3, [1, 2], { db: three.db, role: 'observer', knowsItself: false })
+  const opened = three.db.open()
+  t.equal((await rejection(opening.replicator.leave()))?.code, 'LEVEL_CHANGE_REFUSED', 'nor where the database is just opening')
+  await opened
 
   // It has the cluster's data, and joins.
   await observer.replicator.close()
@@ -203,8 +215,8 @@ test('an observer of a sublevel holds that, and nothing else', { timeout }, asyn
   await part.replicator.close()
   await part.replicator.release()
   for (const sublevel of ['other', undefined]) {
-    const changed = createMember(t, board, 5, [2], { db: part.db, role: 'observer', knowsItself: false, ...sublevel === undefined ? {} : { sublevel } })
-    t.equal((await rejection(changed.replicator.ready()))?.code, 'LEVEL_CHANGE_REFUSED', 'it cannot become another one')
+    const changed = createMember(t, board, 5, [2], { db: part.db, role: 'observer', knowsItself: false, overwrite: true, ...sublevel === undefined ? {} : { sublevel } })
+    t.equal((await rejection(changed.replicator.ready()))?.code, 'LEVEL_CHANGE_REFUSED', 'it cannot become another one, whatever may be overwritten')
     await changed.replicator.close()
     await changed.replicator.release()
   }

@@ -232,6 +232,26 @@ test('a witness, and how it is seen', { timeout }, async (t) => {
   t.equal(statsOf(a).peers.find(({ id }) => id === statsOf(c).id)?.why, 'a witness')
 })
 
+test('a member keeps the name with which it joined, and is called by that', { timeout }, async (t) => {
+  const board = new Switchboard()
+  const [a, b, c] = [1, 2, 3].map((port) => createMember(t, board, port, [1, 2, 3].filter((other) => other !== port), { name: port === 3 ? '' : `node-${port}`, minConsensus: 1 })) as [Member, Member, Member]
+  await allReady([a, b, c])
+  for (const { replicator } of [b, c]) await replicator.release()
+  const again = createMember(t, board, 2, [1, 3], { db: b.db, name: 'node-1', minConsensus: 1 })
+  const unnamed = createMember(t, board, 3, [1, 2], { db: c.db, name: 'node-3', minConsensus: 1 })
+  const members = [a, again, unnamed]
+  await allReady(members)
+  await until(() => members.every((member) => statsOf(member).peers.every(({ connected }) => connected)))
+  t.deepEqual(members.map((member) => statsOf(member).name), ['node-1', 'node-2', ''])
+  t.deepEqual(members.map((member) => statsOf(member).peers.map(({ name }) => name).sort()), [['', 'node-2'], ['', 'node-1'], ['node-1', 'node-2']])
+  t.deepEqual(members.map((member) => statsOf(member).coordinator?.name), members.map(() => statsOf(members.find((member) => statsOf(member).isCoordinator) as Member).name))
+
+  const failed = next(a.replicator, 'error', () => a.replicator.status === 'failed')
+  await unnamed.replicator.removePeer('node-1')
+  await failed
+  t.equal(again.replicator.status, 'ready')
+})
+
 test('where the log is, and how often the node was started', { timeout }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'stats-'))
   const db = new ClassicLevel<string, string>(join(folder, 'db'))
