@@ -2,7 +2,7 @@ import type { SimMachine } from '../../lib/sim/index.ts'
 import { toBytes, toText } from '../../lib/sim/disk.ts'
 import { RESERVED } from '../../lib/store/keys.ts'
 import {
-  acceptedKey, addressesKey, appliedKey, baseKey, copyKey, decodeApplied, identityKey, intactKey, keyedEnd, keyedStart, logEnd, logFileKey, logStart, originsEnd, originsStart, partKey,
+  acceptedKey, addressesKey, appliedKey, baseKey, copyKey, decodeApplied, decodeRow, identityKey, intactKey, keyedEnd, keyedStart, logEnd, logFileKey, logStart, originsEnd, originsStart, partKey,
   sightingsEnd, sightingsStart, viewKey, vowKey
 } from '../../lib/store/layout.ts'
 import { decodeGroup } from '../../lib/wire/group.ts'
@@ -119,17 +119,17 @@ function strangeRecords (machine: SimMachine): string[] {
   const problems: string[] = []
   const { inFiles } = logOf(disk)
   const single = [identityKey, vowKey, viewKey, appliedKey, acceptedKey, inFiles ? logFileKey : baseKey, intactKey, addressesKey, ...partOf(machine) === '' ? [] : [partKey]].map(toText)
-  let origins = 0
+  const origins = { members: 0, observers: 0 }
   let keys = 0
   let sightings = 0
-  for (const [key] of disk.range(toText(RESERVED), null)) {
-    if (isOrigin(key)) origins++
+  for (const [key, value] of disk.range(toText(RESERVED), null)) {
+    if (isOrigin(key)) origins[decodeRow(value).observer === true ? 'observers' : 'members']++
     else if (key > toText(keyedStart) && key < toText(keyedEnd)) keys++
     else if (key === toText(copyKey)) problems.push(`${name} has a copy that is not complete`)
     else if (key > toText(sightingsStart) && key < toText(sightingsEnd)) sightings++
     else if (!single.includes(key) && !(!inFiles && key >= toText(logStart) && key < toText(logEnd))) problems.push(`${name} has a strange record ${JSON.stringify(key)}`)
   }
-  if (origins > 256) problems.push(`${name} keeps ${origins} origins`)
+  for (const [kind, count] of Object.entries(origins)) if (count > 256) problems.push(`${name} keeps ${count} origins of ${kind}`)
   if (keys > 16_384) problems.push(`${name} keeps ${keys} keys`)
   if (sightings > 256) problems.push(`${name} keeps ${sightings} sightings`)
   return problems
