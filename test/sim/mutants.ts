@@ -30,7 +30,7 @@ export interface Edit {
 /** Any survivor will do: so one that has the shortest log will, too. */
 const worstSurvivor: Edit = {
   file: 'lib/core/succession.ts',
-  find: 'liveUnder(a).length - liveUnder(b).length ||\n      Number(a === preferred) - Number(b === preferred) ||\n      compareNames(promise(candidacy, a).end, promise(candidacy, b).end)',
+  find: 'liveUnder(a).length - liveUnder(b).length ||\n      reach(a) - reach(b) ||\n      Number(a === preferred) - Number(b === preferred) ||\n      compareNames(promise(candidacy, a).end, promise(candidacy, b).end)',
   replace: 'compareNames(promise(candidacy, b).end, promise(candidacy, a).end)'
 }
 

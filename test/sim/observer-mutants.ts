@@ -108,8 +108,8 @@ export const observerMutants: readonly Mutant[] = [
   {
     name: 'an observer is given what is not committed',
     file: 'lib/core/source.ts',
-    find: 'const { committed } = this.#host\n    const groups',
-    replace: 'const committed = this.#host.tail.end.position\n    const groups',
+    find: 'const { base, committed, tail } = this.#host',
+    replace: 'const { base, tail } = this.#host\n    const committed = tail.end.position',
     focus: observing
   },
   {
