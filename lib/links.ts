@@ -210,7 +210,9 @@ export class Links implements NetworkHandler {
     const sightings = peer.observer ? this.#observerSightings : this.#sightings
     if (sightings.isStale(peer)) return codes.staleIdentity
     const isOther = (cluster: string): boolean => cluster !== '' && peer.cluster !== '' && peer.cluster !== cluster
-    if (isOther(this.#owner.cluster) || isOther(this.#cluster)) return codes.clusterMismatch
+    // Which cluster it is to join is no question any more once it belongs to one, which may be another since recover().
+    const { cluster, known } = this.#owner
+    if (isOther(cluster) || (known === null && isOther(this.#cluster))) return codes.clusterMismatch
     // Whoever is no member may have to do with the cluster all the same, but shall not take a member's place.
     const others = [...this.#links.values()].filter(({ session }) => session.peer.observer === peer.observer && session.peer.id !== peer.id).length
     if (others >= (peer.observer ? this.#observersMax : SESSIONS_MAX) && this.#owner.known?.members.includes(peer.id) !== true) return codes.queueFull

@@ -143,12 +143,17 @@ test('links: only members of another cluster are refused', { timeout }, async (t
   t.equal(judge('other', clusterD), codes.clusterMismatch)
 })
 
-test('links: a node that is to join one cluster meets no other', { timeout }, async (t) => {
-  const { network, links } = setUp({ cluster: clusterC })
+test('links: a node that is to join one cluster meets no other, until it belongs to one', { timeout }, async (t) => {
+  const { network, links, owner } = setUp({ cluster: clusterC })
   links.start(noMemory)
   t.equal(network.handler.judge(peer('a', { cluster: clusterC })), null)
   t.equal(network.handler.judge(peer('b')), null)
   t.equal(network.handler.judge(peer('c', { cluster: clusterD })), codes.clusterMismatch)
+  Object.assign(owner, { cluster: clusterD, known: viewOf('me', 'c') })
+  t.equal(network.handler.judge(peer('c', { cluster: clusterD })), null, 'since recover() it is that of this node')
+  t.equal(network.handler.judge(peer('a', { cluster: clusterC })), codes.clusterMismatch)
+  owner.cluster = ''
+  t.equal(network.handler.judge(peer('c', { cluster: clusterD })), null, 'also while it is leaving the one for the other')
 })
 
 test('links: whoever meets another cluster is told what to do, if anything', { timeout }, async (t) => {
