@@ -517,7 +517,7 @@ export class Node implements LinkOwner {
     if (isAlone && this.#callers.size + this.#waiters.size === 0) return
     this.#timer?.cancel()
     this.#ticksSlowly = rests
-    const delayMs = rests ? Math.max(TICK_MS, Math.min(REST_TICK_MS, this.#settings.failureTimeoutMs / 4)) : TICK_MS
+    const delayMs = Math.min(rests ? REST_TICK_MS : TICK_MS, this.#settings.failureTimeoutMs / 5)
     const dueAt = this.#env.now() + delayMs
     this.#timer = this.#env.setTimer(() => {
       this.#timer = null

@@ -356,10 +356,14 @@ export class Agreement {
       (this.#peers.isGone(id, now) || stalled.includes(id) || forced.includes(id) || (id === known.coordinator && this.#host.accused))
     // Whoever is missing gets its time to come back.
     const missing = known.live.some(({ id }) => !reachable.includes(id) && !isGone(id))
-    const all = known.members.every(id => reachable.includes(id) || forced.includes(id))
+    const hasAll = ({ members }: View): boolean => members.every(id => reachable.includes(id) || forced.includes(id))
+    const all = hasAll(known)
     // Where nobody has promised anything newer, the members read, and shall not stop for what no majority can agree on.
     const isFutile = promised <= known.epoch && !isQuorum(reachable, known, true)
-    if (missing || (known.leaseFree ? !all || isFutile : !this.#isQuorum(known, reachable))) {
+    // A view that was accepted after one free of leases has had the promises of all in that.
+    const accepted = known.leaseFree ? this.#accepted : null
+    const hasAllAccepted = accepted !== null && (accepted.leaseFree ? hasAll(accepted) : this.#isQuorum(known, reachable))
+    if (missing || (known.leaseFree ? (!all || isFutile) && !hasAllAccepted : !this.#isQuorum(known, reachable))) {
       this.waitingFor = 'waiting for members to connect'
       this.#proposal = null
       return

@@ -40,7 +40,7 @@ export class Heartbeats {
   constructor (host: HeartbeatHost, failureTimeoutMs: number) {
     this.#host = host
     this.leases = new Leases(host.now)
-    this.#intervalMs = Math.min(HEARTBEAT_MS, failureTimeoutMs / 4)
+    this.#intervalMs = Math.min(HEARTBEAT_MS, failureTimeoutMs / 5)
   }
 
   onTick (): void {

@@ -273,6 +273,18 @@ tape('a machine whose disk is put back to an old image takes no part any more', 
   t.ok(await cluster.run(() => c.replicator.status === 'failed', 20_000), 'nor after another start')
 })
 
+tape('nobody who lives is excluded, also where silence counts very soon', { timeout: 60_000 }, async (t) => {
+  for (const failureTimeoutMs of [20, 50, 120]) {
+    const cluster = new SimCluster({ seed: 2, replicator: { minConsensus: 1, failureTimeoutMs } }).start()
+    t.ok(await cluster.run(() => cluster.ready, 10_000))
+    const epochs = (): number[] => cluster.machines.map(({ replicator }) => replicator.stats().epoch)
+    const before = epochs()
+    await cluster.run(() => false, 20_000)
+    t.ok(cluster.ready)
+    t.deepEqual(epochs(), before, `${failureTimeoutMs} ms`)
+  }
+})
+
 tape('a machine is added while the world runs, and joins by one address', { timeout: 60_000 }, async (t) => {
   const cluster = new SimCluster({ seed: 12, replicator: { minConsensus: 1, failureTimeoutMs: 1000 } }).start()
   t.ok(await cluster.run(() => cluster.ready, 10_000))

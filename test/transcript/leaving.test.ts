@@ -139,6 +139,27 @@ tape('free of leases, one of two is lost when a third has joined, and the other 
   t.deepEqual(writesOfAll(cluster), [])
 })
 
+tape('free of leases, who took the place of a dead member is lost with the coordinator, before the others know that it is there', { timeout }, async (t) => {
+  const cluster = founded('abcde', null)
+  const [coordinator, dead, ...others] = roles(cluster) as [string, string, string, string, string]
+  cluster.crash(dead)
+  cluster.node(dead).gone = true
+  cluster.join('f', { replaces: dead })
+  upTo(cluster, new RegExp(`^${coordinator} persists .*view`))
+  for (const lost of [coordinator, 'f']) {
+    cluster.crash(lost, 0)
+    cluster.node(lost).gone = true
+  }
+  t.ok(others.every(name => membersOf(cluster, name) === 'abcde'), 'they have accepted another view, and do not know that it is chosen')
+  // The word that it is dead was that of f. In the view that was accepted, it is no member any more.
+  cluster.remove(others[0], dead, true)
+  cluster.join('g', { replaces: coordinator })
+  cluster.join('h', { replaces: 'f' })
+  t.deepEqual(cluster.settle(undefined, present(cluster)), [])
+  t.equal(membersOf(cluster, others[0]), [...others, 'g', 'h'].sort().join(''))
+  t.deepEqual(writesOfAll(cluster), [])
+})
+
 tape('the coordinator stays as long as those that would remain are not connected', { timeout }, async (t) => {
   const cluster = founded('abcw', 1, 'w')
   const [coordinator, x, y] = roles(cluster) as [string, string, string]
