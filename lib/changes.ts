@@ -3,7 +3,7 @@ import type { Input } from './core/effects.ts'
 import type { MemberId } from './core/entry.ts'
 import type { Denial } from './core/messages.ts'
 import type { View } from './core/view.ts'
-import { majority, nameOf, sameMembers } from './core/view.ts'
+import { isQuorum, nameOf, sameMembers } from './core/view.ts'
 import type { Environment, Timer } from './env.ts'
 import type { Outcome } from './errors.ts'
 import { codes, ReplicatorError } from './errors.ts'
@@ -180,9 +180,8 @@ export class Changes {
 
   /** A majority of the members is there, this node included. */
   get #hasMajority (): boolean {
-    const { core, id: self } = this.#host
-    const members = core?.known?.members ?? []
-    return members.filter(id => id === self || core?.connected.includes(id)).length >= majority(members)
+    const { core, id } = this.#host
+    return core?.known != null && isQuorum([id, ...core.connected], core.known, true)
   }
 
   /** Who or what a change waits for, beside this member, to be appended to a message. */

@@ -1,6 +1,6 @@
 import type { Core } from './core/core.ts'
 import { lastPosition } from './core/entry.ts'
-import { holders, majority } from './core/view.ts'
+import { holders, isQuorum } from './core/view.ts'
 import type { WireMessage } from './wire/messages.ts'
 
 /** What keeps a node from being ready, for people. `minConsensus`: as its options say, null if they do not. */
@@ -13,7 +13,7 @@ export function describeWaiting (core: Core | null, minConsensus: number | null)
     return `minConsensus asks for ${minConsensus} peers, and the cluster has ${holders(view).length} members with the data`
   }
   // Whoever takes the place of another may wait for ever.
-  if (known !== null && core.joining !== null && known.members.filter(id => core.connected.includes(id)).length < majority(known.members)) {
+  if (known !== null && core.joining !== null && !isQuorum(core.connected, known, true)) {
     return 'joining the cluster, of which no majority is connected; if the others are gone for good, recover() has to be called on those that are left'
   }
   return core.agreement.waitingFor

@@ -3,7 +3,7 @@ import type { Input } from './core/effects.ts'
 import type { MemberId } from './core/entry.ts'
 import type { Message } from './core/messages.ts'
 import type { View } from './core/view.ts'
-import { majority } from './core/view.ts'
+import { isQuorum, majority } from './core/view.ts'
 import type { Environment } from './env.ts'
 import type { ErrorCode } from './errors.ts'
 import { codes, ReplicatorError } from './errors.ts'
@@ -330,8 +330,7 @@ export class Links implements NetworkHandler {
   /** It is a member beside others, and with a majority of them. */
   get #isAtHome (): boolean {
     const { id: self, known } = this.#owner
-    if (known === null || !known.members.includes(self) || known.members.length === 1) return false
-    return known.members.filter(id => id === self || this.#links.has(id)).length >= majority(known.members)
+    return known !== null && known.members.includes(self) && known.members.length > 1 && isQuorum([self, ...this.#links.keys()], known, true)
   }
 
   #isLive (session: Session): boolean {

@@ -84,7 +84,7 @@ export class Agreement {
   readonly #membership: Membership
   readonly acceptor: Acceptor
   #proposal: Proposal | null = null
-  /** A view that was accepted by some, as promises have told, and is newer than the one known. */
+  /** A view that was accepted by this node, or by others, as promises have told, and is newer than the one known. */
   #accepted: View | null = null
   #lastProposed = 0
   /** A view is needed, and it is up to this node's patience to propose it, since then; for this promised epoch. */
@@ -338,7 +338,10 @@ export class Agreement {
   }
 
   #evaluateView (known: View): void {
-    const { self, now } = this.#host
+    const { self, now, testimony } = this.#host
+    // What this node has accepted itself, it need not be told.
+    const own = testimony.accepted
+    if (own !== null && own.epoch > Math.max(known.epoch, this.#accepted?.epoch ?? 0)) this.#accepted = own
     // Whoever joins may have promised what came to nothing: then it waits for a view beyond that.
     const promised = this.#promised([...known.members, ...this.joiners])
     if (!this.#isNeeded(known, promised)) {
@@ -356,14 +359,8 @@ export class Agreement {
       (this.#peers.isGone(id, now) || stalled.includes(id) || forced.includes(id) || (id === known.coordinator && this.#host.accused))
     // Whoever is missing gets its time to come back.
     const missing = known.live.some(({ id }) => !reachable.includes(id) && !isGone(id))
-    const hasAll = ({ members }: View): boolean => members.every(id => reachable.includes(id) || forced.includes(id))
-    const all = hasAll(known)
-    // Where nobody has promised anything newer, the members read, and shall not stop for what no majority can agree on.
-    const isFutile = promised <= known.epoch && !isQuorum(reachable, known, true)
-    // A view that was accepted after one free of leases has had the promises of all in that.
-    const accepted = known.leaseFree ? this.#accepted : null
-    const hasAllAccepted = accepted !== null && (accepted.leaseFree ? hasAll(accepted) : this.#isQuorum(known, reachable))
-    if (missing || (known.leaseFree ? (!all || isFutile) && !hasAllAccepted : !this.#isQuorum(known, reachable))) {
+    const all = isEverybody(known, reachable, forced)
+    if (missing || !this.#isEnough(known, promised, reachable, forced)) {
       this.waitingFor = 'waiting for members to connect'
       this.#proposal = null
       return
@@ -392,6 +389,16 @@ export class Agreement {
       change,
       recovery: false
     })
+  }
+
+  /** Whether a view can come of the promises of these, for all that is known. */
+  #isEnough (known: View, promised: number, reachable: readonly MemberId[], forced: readonly MemberId[]): boolean {
+    if (!known.leaseFree) return this.#isQuorum(known, reachable)
+    // Where nobody has promised anything newer, the members read, and shall not stop for what no majority can agree on.
+    if (isEverybody(known, reachable, forced) && (promised > known.epoch || isQuorum(reachable, known, true))) return true
+    // One that was accepted after that has had the promises of all.
+    const accepted = this.#accepted
+    return accepted !== null && (accepted.leaseFree ? isEverybody(accepted, reachable, forced) : this.#isQuorum(known, reachable))
   }
 
   /** Whose promises may be needed: the members, and those of a newer view that may have been chosen. */
@@ -544,4 +551,9 @@ export class Agreement {
     }
     return decideFounding(self, statements)
   }
+}
+
+/** Of the members of this view, all are there, or down for good. */
+function isEverybody ({ members }: View, reachable: readonly MemberId[], forced: readonly MemberId[]): boolean {
+  return members.every(id => reachable.includes(id) || forced.includes(id))
 }

@@ -24,6 +24,20 @@ function isSoonCommitted (cluster: CoreCluster, caller: string, ms: number): boo
   return write.settlement?.outcome === 'committed'
 }
 
+/** Takes so many steps, with time going by for so long. Returns how many there were. */
+function walk (cluster: CoreCluster, ms: number, steps = Infinity): number {
+  let taken = 0
+  for (const until = cluster.now + ms; taken < steps && cluster.now < until;) {
+    const [step] = cluster.steps()
+    if (step === undefined) cluster.tick(50)
+    else {
+      step.run()
+      taken++
+    }
+  }
+  return taken
+}
+
 /** Many writes come from there, until that leads, or for so long. */
 function keepBusy (cluster: CoreCluster, name: string, ms: number): void {
   const until = cluster.now + ms
@@ -78,6 +92,44 @@ tape('free of leases: the coordinator does not reach a member, and somebody else
   cluster.pass(20_000)
   t.ok(isSoonCommitted(cluster, hub, 1000))
   t.equal(cluster.counts.views, views, 'and it stays so')
+})
+
+tape('free of leases: whoever dies at whatever step while the coordination goes to the one that reaches all', { timeout }, async (t) => {
+  const [lead, hub, far] = rolesOf(founded('abc', null))
+  const begun = (): CoreCluster => {
+    const cluster = founded('abc', null)
+    breakLink(cluster, lead, far)
+    cluster.write(hub, 'x', 'under way')
+    cluster.pass(900)
+    return cluster
+  }
+  const whole = begun()
+  const steps = walk(whole, 2000)
+  t.equal(whole.coordinator?.name, hub)
+  let cases = 0
+  for (let at = 0; at <= steps; at += 4) {
+    for (const victim of 'abc') {
+      const cluster = begun()
+      walk(cluster, 2000, at)
+      cluster.crash(victim, at % 3)
+      cluster.run()
+      cluster.start(victim)
+      cluster.pass(5000)
+      cases++
+      if (!isSoonCommitted(cluster, hub, 5000)) {
+        t.fail(`${victim} dies at step ${at}: led by ${String(cluster.coordinator?.name)}\n${cluster.transcript.slice(-100).join('\n')}`)
+        return
+      }
+      cluster.apart.clear()
+      cluster.connect(lead, far)
+      const problems = cluster.settle()
+      if (problems.length > 0) {
+        t.fail(`${victim} dies at step ${at}: ${problems.join('; ')}`)
+        return
+      }
+    }
+  }
+  t.ok(cases > 100, `${cases} deaths`)
 })
 
 tape('free of leases: a session that is soon back moves nothing', { timeout }, async (t) => {

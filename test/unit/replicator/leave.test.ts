@@ -231,6 +231,26 @@ test('survivors of a lost majority go on as a new cluster', { timeout }, async (
   t.deepEqual([a.replicator.stats().cluster, a.replicator.stats().members.length], [one.cluster, 2])
 })
 
+test('survivors that were told which cluster to join belong to the new one, also after a restart', { timeout }, async (t) => {
+  const board = new Switchboard()
+  const a = createMember(t, board, 1, [], { name: 'a', failureTimeoutMs: 500 })
+  await a.replicator.ready()
+  const { cluster } = a.replicator.stats()
+  const [b, c, d] = [2, 3, 4].map(port => createMember(t, board, port, [1], { name: 'abcd'[port - 1] as string, cluster, minConsensus: 1, failureTimeoutMs: 500 })) as [Member, Member, Member]
+  await allReady([a, b, c, d])
+  const gone = Promise.all([b, c].map(({ replicator }) => next(replicator, 'notready', () => replicator.status !== 'ready')))
+  await Promise.all([a.db.close(), d.db.close()])
+  await gone
+  const [recovered] = await Promise.all([b, c].map(({ replicator }) => replicator.recover(['b', 'c'])))
+  await allReady([b, c])
+  await b.db.close()
+  await b.db.open()
+  await allReady([b, c])
+  await written(b.db, 'b', '1')
+  t.equal(await c.db.get('b'), '1')
+  t.deepEqual([b.replicator.stats().cluster, c.replicator.stats().cluster], Array(2).fill(recovered?.cluster))
+})
+
 test('a recovery that the others know nothing of is given up', { timeout }, async (t) => {
   const trio = createTrio(t, { minConsensus: 1, failureTimeoutMs: 500, writeTimeoutMs: 300 })
   const [a, b, c] = trio
