@@ -142,9 +142,16 @@ export class Observers {
       if (!machine.up || machine.replicator.status !== 'failed' || machine.replicator.stats().failure?.code !== codes.staleIdentity) continue
       if (!this.#putBack.has(machine)) this.problems.push(`${machine.name} believes that its disk is of another time`)
       this.refused++
+      this.#tellOfMembers(machine)
       this.#wipe(machine)
     }
     this.#cluster.world.schedule(100, 'looks after observers', () => { this.#look() })
+  }
+
+  /** After the faults, one that begins anew is to find the cluster, also without the member that it knows. */
+  #tellOfMembers (machine: SimMachine): void {
+    const members = this.#population.those('in').filter(({ up }) => up).map(({ name }) => name)
+    if (!this.#active && !members.some(name => machine.peers.includes(name))) machine.peers = members
   }
 
   #lose (machine: SimMachine): void {
