@@ -51,6 +51,8 @@ export interface CatchUpHost extends Host {
 
 /** A digest reads all of the data. */
 const DIGEST_MS = 600_000
+/** How many times as long as at first an answer may take in the end. */
+const PATIENCE_TIMES_MAX = 64
 
 interface Verification {
   readonly position: number
@@ -69,8 +71,9 @@ interface Verification {
  */
 export class CatchUp {
   readonly #host: CatchUpHost
-  /** How long an answer may take before another member is asked. */
-  readonly #patienceMs: number
+  /** How long an answer may take before another member is asked; at least so long. */
+  readonly #patienceMinMs: number
+  #patienceMs: number
   /** Nothing more is fetched while so much waits to be applied. */
   readonly #tailBytesMax: number
   readonly #follows: boolean
@@ -92,7 +95,7 @@ export class CatchUp {
     this.#host = host
     this.#follows = observer
     this.#part = part
-    this.#patienceMs = patienceMs
+    this.#patienceMinMs = this.#patienceMs = patienceMs
     this.#tailBytesMax = tailBytesMax
   }
 
@@ -137,7 +140,11 @@ export class CatchUp {
   /** Called with each tick, and after everything that may be waited for. */
   go (): void {
     const { now, sources } = this.#host
-    if (this.#waiting !== null && this.#waiting !== 'disk' && now - this.#askedAt > this.#patienceMs) this.#giveUp()
+    if (this.#waiting !== null && this.#waiting !== 'disk' && now - this.#askedAt > this.#patienceMs) {
+      // The others may be as far away: what nobody can send in this time would never come.
+      this.#patienceMs = Math.min(2 * this.#patienceMs, PATIENCE_TIMES_MAX * this.#patienceMinMs)
+      this.#giveUp()
+    }
     const verifying = this.#verifying
     if (verifying !== null && now - verifying.at > (verifying.begun ? DIGEST_MS : this.#patienceMs)) this.#giveUp()
     if (this.#waiting !== null) return
@@ -320,6 +327,7 @@ export class CatchUp {
   #answers (from: MemberId, to: 'fetch' | 'copy' | 'verify'): boolean {
     if (from !== this.#source || this.#waiting !== to) return false
     this.#waiting = null
+    this.#patienceMs = Math.max(this.#patienceMinMs, 2 * (this.#host.now - this.#askedAt))
     return true
   }
 

@@ -470,7 +470,7 @@ export class Core implements Omit<Hosts, 'append' | 'commit'>, Pick<ParticipantH
       case 'verifying': this.#catchUp.onVerifying(from, message.position); break
       case 'digest': this.#catchUp.onDigest(from, message); break
       case 'readIndex': this.#readIndexes.onAsk(from, message.number); break
-      case 'index': this.#observing?.onIndex(from, message); break
+      case 'index': this.#observing?.onIndex(message); break
       case 'relay': coordinator?.onRelay(from, message); break
       case 'unrelayed': this.#relaying.onUnrelayed(from, message.node); break
       default: assert(message satisfies never, 'every message is known')

@@ -68,8 +68,9 @@ export class Observing {
     this.#wanted = Math.max(this.#wanted, number + 1)
   }
 
-  onIndex (from: MemberId, { number, position }: Message & { type: 'index' }): void {
-    if (from === this.#askedOf && number === this.#asked) this.#position = position
+  onIndex ({ number, position }: Message & { type: 'index' }): void {
+    // Whoever was asked first may answer later than was hoped for.
+    if (this.#askedOf !== null && number === this.#asked) this.#position ??= position
   }
 
   /** After each input. */
@@ -122,8 +123,9 @@ export class Observing {
     }
     const isUnderWay = this.#askedOf !== null && sources.includes(this.#askedOf) && (this.#position !== null || now - this.#askedAt < PATIENCE_MS)
     if (this.#wanted === this.#reached || isUnderWay || sources.length === 0) return
+    // The same question, if it has no answer yet: one may be on its way.
+    if (this.#askedOf === null) this.#asked = this.#wanted
     this.#askedOf = sources.find(id => id !== this.#askedOf) ?? sources[0] as MemberId
-    this.#asked = this.#wanted
     this.#askedAt = now
     this.#position = null
     this.#host.send(this.#askedOf, { type: 'readIndex', number: this.#asked })

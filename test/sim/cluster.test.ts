@@ -349,3 +349,45 @@ tape('the last one is declared to be the cluster', { timeout: 60_000 }, async (t
   t.ok(await cluster.run(() => c.replicator.status === 'ready', 20_000))
   t.equal(await cluster.until(c.db.get('x')), '1')
 })
+
+tape('over slow links, a member and an observer catch up, and an observer syncs', { timeout: 60_000 }, async (t) => {
+  const network = { delayMinMs: 1, delayMaxMs: 5, bandwidth: 10 }
+  const replicator = { failureTimeoutMs: 500, writeTimeoutMs: 60_000, readTimeoutMs: 60_000 }
+  const replicators = { a: { minConsensus: 1 }, b: { minConsensus: 1 }, c: { minConsensus: 1 } }
+  const cluster = new SimCluster({ seed: 15, network, replicator, replicators })
+  cluster.addMachine('o', ['a', 'b', 'c'], { role: 'observer' })
+  cluster.start()
+  t.ok(await cluster.run(() => cluster.ready, 20_000))
+  const [a, , c, o] = cluster.machines as [SimMachine, SimMachine, SimMachine, SimMachine]
+  c.kill()
+  o.kill()
+  // An answer with these takes three seconds, and another member is asked after two.
+  for (let i = 0; i < 6; i++) await cluster.until(a.db.put(`k${i}`, 'v'.repeat(5000)))
+  c.start()
+  o.start()
+  t.ok(await cluster.run(() => cluster.ready, 200_000))
+  t.equal((await cluster.until(c.db.get('k5')))?.length, 5000)
+  await cluster.until(o.replicator.sync())
+  t.equal((await cluster.until(o.db.get('k5')))?.length, 5000)
+})
+
+tape('an observer far away syncs', { timeout: 60_000 }, async (t) => {
+  const cluster = new SimCluster({ seed: 16, network: { delayMinMs: 1, delayMaxMs: 1.1, bandwidth: 100_000 } })
+  const o = cluster.addMachine('o', ['a', 'b', 'c'], { role: 'observer' })
+  cluster.start()
+  t.ok(await cluster.run(() => cluster.ready, 20_000))
+  // Another member is asked after one second.
+  for (const { name } of cluster.machines) if (name !== 'o') cluster.slow(name, 'o', 1400)
+  await cluster.until(cluster.machine('a').db.put('x', '1'))
+  await cluster.until(o.replicator.sync())
+  t.equal(await cluster.until(o.db.get('x')), '1')
+
+  let isSynced = false
+  const syncs = [o.replicator.sync().then(() => { isSynced = true })]
+  for (let i = 0; i < 20; i++) {
+    syncs.push(o.replicator.sync())
+    await cluster.run(() => false, 300)
+  }
+  t.ok(isSynced, 'also while others are called')
+  await cluster.until(Promise.all(syncs))
+})

@@ -240,10 +240,10 @@ tape('a source that is lost, silent or not live any more is replaced by another'
   catchUp.go()
   t.deepEqual(host.take(), ['b: fetch 2, 3@1 4@2'])
 
-  host.now += patience + 1
+  host.now += 2 * patience + 1
   catchUp.go()
   t.deepEqual(host.take(), ['c: fetch 2, 3@1 4@2'], 'nor the same one again')
-  host.now += patience + 1
+  host.now += 4 * patience + 1
   catchUp.go()
   host.take()
 
@@ -261,6 +261,30 @@ tape('a source that is lost, silent or not live any more is replaced by another'
   host.sources = ['b']
   catchUp.go()
   t.deepEqual(host.take(), ['b: fetch 3, 4@2'])
+})
+
+tape('who is slow to answer gets more time than who was asked before, and the next one gets as much', { timeout }, async (t) => {
+  const { host, catchUp } = setUp()
+  const isAskedAfter = (ms: number): boolean => {
+    host.take()
+    host.now += ms
+    catchUp.go()
+    return host.take().some(line => line.includes('fetch'))
+  }
+  t.ok(isAskedAfter(patience + 1))
+  t.notOk(isAskedAfter(1.5 * patience))
+  catchUp.onFetched('c', fetched(host, 4, 4))
+  catchUp.go()
+  t.notOk(isAskedAfter(3 * patience), 'twice as long as that took')
+  t.ok(isAskedAfter(1))
+  t.notOk(isAskedAfter(6 * patience))
+  catchUp.onFetched('b', fetched(host, 4, 4))
+  catchUp.go()
+  catchUp.onFetched('b', fetched(host, 4, 4))
+  catchUp.go()
+  t.ok(isAskedAfter(patience + 1), 'all is quick again')
+  for (let i = 1; i < 7; i++) t.ok(isAskedAfter(patience * 2 ** i + 1))
+  t.ok(isAskedAfter(64 * patience + 1), 'and no longer than that')
 })
 
 tape('a node that is live again stops', { timeout }, async (t) => {
