@@ -368,6 +368,8 @@ export class Operator {
   /** Whoever looks for a cluster where none is any more, is told of somebody else. */
   #helpFind (machine: SimMachine): void {
     const { members } = this.#population
+    // Whoever is leaving may be about to hear that it has left.
+    if (this.#workload.leaving.has(machine)) return
     if (members.length === 0 || this.#population.isMember(idOf(machine.disk)) || members.some(({ name }) => machine.peers.includes(name))) return
     this.#nemesis.kill(machine)
     machine.peers = [this.#random.pick(members).name]
