@@ -271,8 +271,10 @@ export class Nemesis {
         this.#spoil(machine, later, { failedReads: 0.3 }, { failedReads: 0 })
         break
       case 'close':
-        this.#closing.add(machine.name)
-        if (machine.up) void machine.db.close().catch(() => {})
+        if (machine.up) {
+          this.#closing.add(machine.name)
+          void machine.db.close().catch(() => {})
+        }
         later(() => {
           this.#down(machine, () => { machine.kill() })
           this.#start(machine)
